@@ -1,0 +1,388 @@
+//! The intake: which partitions are read, from where, and for which worker.
+//!
+//! ```text
+//!   assigned ─▶ Restoring ──Restored──▶ Reading ──revoked, drain──▶ Leaving ──settled or late──▶ gone
+//!                   ▲                      │
+//!                   └──────── rewind ──────┘
+//! ```
+//!
+//! A value: the consumer turns librdkafka's events and the other actors' [`Report`]s into calls,
+//! and carries the [`Action`]s out that they push. Times are durations since any fixed moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batch::{Batch, BatchId, Range};
+use super::credit::Permit;
+use super::generation::{Generations, Lease, Tenure};
+use super::ledger::Ledger;
+use super::suspects::{Suspects, Suspicion};
+use super::{Generation, Partition, Refusal, Report};
+use crate::record::Records;
+
+mod rebalance;
+#[cfg(test)]
+mod tests;
+
+use rebalance::Rebalance;
+
+/// What the consumer is to do. In the order in which they were pushed.
+#[derive(Debug)]
+pub enum Action {
+    /// Read these partitions, each from its offset.
+    Assign(Vec<(Partition, i64)>),
+    /// Let these partitions go.
+    Unassign(Vec<Partition>),
+    /// Have the aggregator fence the partition's old generations and answer
+    /// [`Report::Restored`]; `start` is where reading begins.
+    Restore {
+        partition: Partition,
+        lease: Lease,
+        start: i64,
+    },
+    /// Tell the producer that generations of this partition are over.
+    Fence(Partition),
+    /// Read the partition again from this offset; records taken before are void.
+    Seek(Partition, i64),
+    Send(Dispatch),
+    /// Commit these offsets, and say with [`Intake::commit_done`] how it went.
+    Commit(Vec<(Partition, i64)>),
+    /// All is settled and committed: the drain is complete.
+    Drained,
+}
+
+/// A batch on its way to a worker.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub worker: usize,
+    /// The worker's incarnation, as far as the intake knows: another one must drop it.
+    pub incarnation: u64,
+    pub batch: Arc<Batch>,
+    /// Records of the batch that something is held against, by offset.
+    pub suspects: Vec<(i64, Suspicion)>,
+}
+
+/// What decides about reading, committing and rewinding.
+pub struct Intake {
+    ledger: Ledger,
+    suspects: Suspects,
+    generations: Generations,
+    drain: Duration,
+    workers: Vec<Worker>,
+    lanes: BTreeMap<Partition, Lane>,
+    rebalance: Option<Rebalance>,
+    committing: bool,
+    draining: bool,
+    drained: bool,
+    actions: Vec<Action>,
+}
+
+struct Worker {
+    incarnation: u64,
+    partitions: usize,
+}
+
+struct Lane {
+    tenure: Tenure,
+    worker: usize,
+    phase: Phase,
+    /// The offset after the last record read.
+    position: i64,
+    count_from: i64,
+    sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Restoring,
+    Reading,
+    Leaving,
+}
+
+/// What an onlooker may know of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneStatus {
+    pub partition: Partition,
+    pub generation: Generation,
+    pub position: i64,
+    pub committed: i64,
+}
+
+impl Intake {
+    /// `workers` are the workers' incarnations; `drain` bounds how long a revoked partition may
+    /// take to settle.
+    pub fn new(
+        workers: Vec<u64>,
+        drain: Duration,
+        generations: Generations,
+        suspects: Suspects,
+    ) -> Self {
+        let seat = |incarnation| Worker {
+            incarnation,
+            partitions: 0,
+        };
+        Intake {
+            ledger: Ledger::default(),
+            suspects,
+            generations,
+            drain,
+            workers: workers.into_iter().map(seat).collect(),
+            lanes: BTreeMap::new(),
+            rebalance: None,
+            committing: false,
+            draining: false,
+            drained: false,
+            actions: Vec::new(),
+        }
+    }
+
+    /// The actions due since the last call, in order.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Where records of this partition are wanted from, or None while they are to be dropped:
+    /// what lies below was read already.
+    pub fn wants(&self, partition: Partition) -> Option<i64> {
+        self.lanes
+            .get(&partition)
+            .filter(|lane| lane.phase == Phase::Reading)
+            .map(|lane| lane.position)
+    }
+
+    /// Makes a batch of records that [`Intake::wants`], writes it down and sends it on.
+    /// `received` is in Unix nanoseconds.
+    pub fn read(&mut self, partition: Partition, records: Records, permit: Permit, received: u64) {
+        let Some(last) = records.len().checked_sub(1) else {
+            return;
+        };
+        let next = records.get(last).offset() + 1;
+        let Some(lane) = self.lanes.get_mut(&partition) else {
+            return;
+        };
+        let worker = lane.worker;
+        let incarnation = self.workers[worker].incarnation;
+        let (id, range) = lane.advance(partition, next);
+        let contents = (records, permit);
+        let lease = lane.tenure.lease();
+        let batch = Arc::new(Batch::new(
+            id,
+            lease,
+            range,
+            contents,
+            incarnation,
+            received,
+        ));
+        self.ledger.append(worker, batch.clone());
+        self.send(worker, batch);
+    }
+
+    /// Takes in what another actor reports.
+    pub fn report(&mut self, report: Report, now: Duration) {
+        match report {
+            Report::Delivered(id) => self.ledger.delivered(id),
+            Report::Counted(id) => self.ledger.counted(id),
+            Report::Restored {
+                partition,
+                generation,
+                next_offset,
+            } => self.restored(partition, generation, next_offset),
+            Report::Refused {
+                batch,
+                offset,
+                refusal,
+            } => self.refused(batch, offset, refusal),
+            Report::Gap(id) => self.rewind_generation(id),
+            Report::WorkerRestarted {
+                worker,
+                incarnation,
+                blamed,
+            } => self.worker_restarted(worker, incarnation, blamed),
+            Report::Rewind => self.rewind_all(),
+        }
+        self.progress(now);
+    }
+
+    /// Stops reading for good; [`Action::Drained`] follows once all is settled and committed.
+    pub fn drain(&mut self, now: Duration) {
+        self.draining = true;
+        for lane in self.lanes.values_mut() {
+            lane.phase = Phase::Leaving;
+        }
+        self.progress(now);
+    }
+
+    /// The commit interval has passed.
+    pub fn commit(&mut self) {
+        let offsets = self.ledger.committable();
+        self.commit_offsets(offsets);
+    }
+
+    /// A commit was confirmed for these offsets, or refused: then what is settled is committed
+    /// with the next one.
+    pub fn commit_done(&mut self, offsets: Option<&[(Partition, i64)]>, now: Duration) {
+        self.committing = false;
+        for (partition, offset) in offsets.unwrap_or_default() {
+            self.ledger.committed(*partition, *offset);
+            self.suspects.forget(*partition, *offset);
+        }
+        self.progress(now);
+    }
+
+    /// Fences everything in flight and reads it again from what is settled.
+    pub fn rewind_all(&mut self) {
+        let partitions: Vec<_> = self.lanes.keys().copied().collect();
+        for partition in partitions {
+            self.rewind(partition);
+        }
+    }
+
+    /// Carries on what waits for a settlement, a commit or a deadline.
+    pub fn progress(&mut self, now: Duration) {
+        self.advance_rebalance(now);
+        if self.draining && !self.drained && self.rebalance.is_none() {
+            self.advance_drain();
+        }
+    }
+
+    pub fn status(&self) -> Vec<LaneStatus> {
+        self.lanes
+            .iter()
+            .map(|(partition, lane)| LaneStatus {
+                partition: *partition,
+                generation: lane.tenure.generation(),
+                position: lane.position,
+                committed: self.ledger.last_committed(*partition).unwrap_or(0),
+            })
+            .collect()
+    }
+
+    fn restored(&mut self, partition: Partition, generation: Generation, next_offset: i64) {
+        let Some(lane) = self.lanes.get_mut(&partition) else {
+            return;
+        };
+        if lane.phase != Phase::Restoring || lane.tenure.generation() != generation {
+            return;
+        }
+        let start = self.ledger.settled(partition).unwrap_or(lane.position);
+        lane.begin_reading(start, next_offset);
+        if !self.assigning_restored(partition) {
+            self.actions.push(Action::Seek(partition, start));
+        }
+    }
+
+    fn refused(&mut self, batch: BatchId, offset: i64, refusal: Refusal) {
+        if refusal != Refusal::Lost {
+            self.suspects.refuse(batch.partition, offset, refusal);
+        }
+        self.rewind_generation(batch);
+    }
+
+    /// Rewinds unless a rewind has made the report void already.
+    fn rewind_generation(&mut self, id: BatchId) {
+        let current = self.lanes.get(&id.partition);
+        if current.is_some_and(|lane| lane.tenure.generation() == id.generation) {
+            self.rewind(id.partition);
+        }
+    }
+
+    fn rewind(&mut self, partition: Partition) {
+        let Some(lane) = self.lanes.get_mut(&partition) else {
+            return;
+        };
+        let generation = lane.tenure.advance();
+        lane.sequence = 0;
+        self.ledger.rewind(partition, generation);
+        self.actions.push(Action::Fence(partition));
+        if lane.phase != Phase::Leaving {
+            lane.phase = Phase::Restoring;
+            self.restore(partition);
+        }
+    }
+
+    fn restore(&mut self, partition: Partition) {
+        if let Some(lane) = self.lanes.get(&partition) {
+            let start = self.ledger.settled(partition).unwrap_or(lane.position);
+            self.actions.push(Action::Restore {
+                partition,
+                lease: lane.tenure.lease(),
+                start,
+            });
+        }
+    }
+
+    /// A report of an incarnation that this intake was born with, or later, says nothing new.
+    fn worker_restarted(&mut self, worker: usize, incarnation: u64, blamed: bool) {
+        if incarnation <= self.workers[worker].incarnation {
+            return;
+        }
+        if blamed && let Some((partition, offset)) = self.ledger.culprit(worker) {
+            self.suspects.blame(partition, offset);
+        }
+        self.workers[worker].incarnation = incarnation;
+        for batch in self.ledger.replay(worker, incarnation) {
+            self.send(worker, batch);
+        }
+    }
+
+    fn send(&mut self, worker: usize, batch: Arc<Batch>) {
+        let offsets = batch.range().base..batch.range().next;
+        let suspects = self.suspects.among(batch.partition(), offsets);
+        self.actions.push(Action::Send(Dispatch {
+            worker,
+            incarnation: self.workers[worker].incarnation,
+            batch,
+            suspects,
+        }));
+    }
+
+    fn commit_offsets(&mut self, offsets: Vec<(Partition, i64)>) {
+        if !self.committing && !offsets.is_empty() {
+            self.committing = true;
+            self.actions.push(Action::Commit(offsets));
+        }
+    }
+
+    fn advance_drain(&mut self) {
+        if self.ledger.in_flight() > 0 || self.committing {
+            return;
+        }
+        let offsets = self.ledger.committable();
+        if offsets.is_empty() {
+            self.drained = true;
+            self.actions.push(Action::Drained);
+        } else {
+            self.commit_offsets(offsets);
+        }
+    }
+}
+
+impl Lane {
+    fn begin_reading(&mut self, start: i64, next_offset: i64) {
+        self.phase = Phase::Reading;
+        self.position = start;
+        self.count_from = next_offset;
+    }
+
+    /// The next batch ends before `next`: its name and range.
+    fn advance(&mut self, partition: Partition, next: i64) -> (BatchId, Range) {
+        let id = BatchId {
+            partition,
+            generation: self.tenure.generation(),
+            sequence: self.sequence,
+        };
+        let range = Range {
+            base: self.position,
+            next,
+            count_from: self.count_from,
+        };
+        self.sequence += 1;
+        self.position = next;
+        (id, range)
+    }
+}

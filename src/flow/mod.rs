@@ -1,0 +1,79 @@
+//! What decides how records flow: pure values, no I/O, no thread, no clock, no actor.
+//!
+//! ```text
+//!            assign, revoke, rewind, drain            receipts
+//!                        │                               │
+//!   records ─▶ [Intake ⊃ Ledger] ──Dispatch──▶ worker ─▶ [Outbox] ─▶ pieces to send
+//!                        ▲                               │
+//!                        └──────────── Report ───────────┘
+//! ```
+//!
+//! Events go in, [`Action`]s come out; the actors around these values carry them out. A [`Batch`]
+//! owns its memory's [`Permit`](credit::Permit) (P4) and the [`Lease`](generation::Lease) of the
+//! partition it was read under (P3): whoever holds one can see whether its work still counts.
+//!
+//! Knows nothing of actix, Kafka and clocks.
+
+pub mod batch;
+pub mod credit;
+pub mod generation;
+pub mod intake;
+pub mod ledger;
+pub mod outbox;
+pub mod suspects;
+
+pub use batch::{Batch, BatchId};
+pub use credit::Budget;
+pub use generation::{Generation, Generations};
+pub use intake::{Action, Intake};
+pub use outbox::Outbox;
+pub use suspects::{Suspects, Suspicion};
+
+/// A partition of an input topic, the topic as its index in the pipeline's list of inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition {
+    pub topic: u16,
+    pub id: i32,
+}
+
+/// Why the producer could not deliver a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The output is larger than its topic takes; the record becomes a dead letter.
+    TooLarge,
+    /// The dead letter itself is larger than its topic takes; it goes without its value.
+    DeadLetterTooLarge,
+    /// Purged, or lost with its client: read it again.
+    Lost,
+}
+
+/// What comes back to the consumer, from whichever actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Every record of the batch has reached its end.
+    Delivered(BatchId),
+    /// The batch's counts are as durable as the store makes them.
+    Counted(BatchId),
+    /// The aggregator is ready for the partition; it has counted everything below `next_offset`.
+    Restored {
+        partition: Partition,
+        generation: Generation,
+        next_offset: i64,
+    },
+    /// The record at `offset` was refused.
+    Refused {
+        batch: BatchId,
+        offset: i64,
+        refusal: Refusal,
+    },
+    /// A batch of this generation is missing: read the partition again.
+    Gap(BatchId),
+    /// A worker was replaced; `blamed` where it died at a record.
+    WorkerRestarted {
+        worker: usize,
+        incarnation: u64,
+        blamed: bool,
+    },
+    /// An actor that had work in its hands was replaced: read everything unsettled again.
+    Rewind,
+}

@@ -1,0 +1,331 @@
+//! The outbox: which batch waits for which acknowledgement, and what may be sent next.
+//!
+//! ```text
+//!   Processed ──▶ piece ─┐ next, handed           receipts        all pieces
+//!   DeadLetters ▶ piece ─┴──────────────▶ outstanding ──▶ acknowledged ──▶ Delivered
+//! ```
+//!
+//! A batch comes in up to two pieces: its outputs and its dead letters. A lane (one partition under
+//! one generation) that misses a batch or whose record was lost sends nothing more: what came later
+//! must not overtake what is read again (P2).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Batch, BatchId, Generation, Partition, Refusal, Report};
+use crate::record::Outgoing;
+
+/// Names a piece in the receipts that come back for its records. Never 0.
+pub type Ticket = u64;
+
+/// What waits to be sent or acknowledged.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    lanes: HashMap<Partition, Lane>,
+    shipments: HashMap<BatchId, Shipment>,
+    pieces: HashMap<Ticket, Piece>,
+    queue: VecDeque<Ticket>,
+    tickets: Ticket,
+    reports: Vec<Report>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    generation: Generation,
+    /// Sequence of the batch expected next.
+    next: u64,
+    broken: bool,
+}
+
+#[derive(Debug)]
+struct Shipment {
+    batch: Arc<Batch>,
+    outputs: Arrival,
+    letters: Arrival,
+    open_pieces: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Arrival {
+    #[default]
+    Unknown,
+    Due,
+    Done,
+}
+
+/// Which part of a batch's results a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Outputs,
+    DeadLetters,
+}
+
+#[derive(Debug)]
+struct Piece {
+    batch: Arc<Batch>,
+    kind: Kind,
+    outgoing: Outgoing,
+    /// Records that librdkafka has.
+    handed: usize,
+    /// Of those, the ones not yet acknowledged.
+    outstanding: usize,
+}
+
+/// The piece to be sent next, from its record `from` on.
+#[derive(Clone, Copy, Debug)]
+pub struct Next<'a> {
+    pub ticket: Ticket,
+    pub batch: &'a Batch,
+    pub outgoing: &'a Outgoing,
+    pub from: usize,
+}
+
+impl Outbox {
+    /// A worker's results for a batch, and whether dead letters of it follow.
+    pub fn processed(&mut self, batch: Arc<Batch>, outgoing: Outgoing, rejected: bool) {
+        if !batch.is_current() || !self.in_sequence(batch.id()) {
+            return;
+        }
+        let id = batch.id();
+        let shipment = self.shipment(&batch);
+        shipment.outputs = Arrival::Done;
+        if shipment.letters == Arrival::Unknown {
+            shipment.letters = if rejected {
+                Arrival::Due
+            } else {
+                Arrival::Done
+            };
+        }
+        self.enqueue(batch, Kind::Outputs, outgoing);
+        self.finish(id);
+    }
+
+    /// The dead letters of a batch: all of them at once.
+    pub fn dead_letters(&mut self, batch: Arc<Batch>, outgoing: Outgoing) {
+        if !batch.is_current() || self.is_broken(batch.id()) {
+            return;
+        }
+        let id = batch.id();
+        self.shipment(&batch).letters = Arrival::Done;
+        self.enqueue(batch, Kind::DeadLetters, outgoing);
+        self.finish(id);
+    }
+
+    /// What to hand to librdkafka next. Asks the lease each time: work of an old generation never
+    /// gets there (P3).
+    pub fn next(&mut self) -> Option<Next<'_>> {
+        loop {
+            let ticket = *self.queue.front()?;
+            let live = self.pieces.get(&ticket);
+            if live.is_some_and(|piece| piece.batch.is_current()) {
+                break;
+            }
+            self.queue.pop_front();
+        }
+        let ticket = *self.queue.front()?;
+        self.pieces.get(&ticket).map(|piece| Next {
+            ticket,
+            batch: &piece.batch,
+            outgoing: &piece.outgoing,
+            from: piece.handed,
+        })
+    }
+
+    /// librdkafka has taken the piece's records before `upto`.
+    pub fn handed(&mut self, ticket: Ticket, upto: usize) {
+        let Some(piece) = self.pieces.get_mut(&ticket) else {
+            return;
+        };
+        piece.outstanding += upto - piece.handed;
+        piece.handed = upto;
+        if piece.is_handed() {
+            self.queue.retain(|queued| *queued != ticket);
+        }
+    }
+
+    /// So many records of the piece were acknowledged. Of a piece that was fenced meanwhile
+    /// nothing is known any more, and its late receipts are ignored (P3).
+    pub fn acknowledged(&mut self, ticket: Ticket, records: usize) {
+        let Some(piece) = self.pieces.get_mut(&ticket) else {
+            return;
+        };
+        piece.outstanding = piece.outstanding.saturating_sub(records);
+        if piece.is_acknowledged() {
+            let id = piece.batch.id();
+            self.pieces.remove(&ticket);
+            self.close_piece(id);
+        }
+    }
+
+    /// The piece's record at `index` was refused; its lane waits to be read again.
+    pub fn refused(&mut self, ticket: Ticket, index: usize, refusal: Refusal) {
+        let Some(piece) = self.pieces.get(&ticket) else {
+            return;
+        };
+        let batch = piece.batch.id();
+        let record = piece.outgoing.get(index, piece.batch.records());
+        let offset = record.source().offset();
+        let refusal = match (refusal, piece.kind) {
+            (Refusal::TooLarge, Kind::DeadLetters) => Refusal::DeadLetterTooLarge,
+            (refusal, _) => refusal,
+        };
+        self.reports.push(Report::Refused {
+            batch,
+            offset,
+            refusal,
+        });
+        self.break_lane(batch.partition);
+    }
+
+    /// Generations of the partition are over. True where librdkafka still holds records of them:
+    /// then its queue is to be purged. That hits every other lane with records in the queue, so
+    /// these are read again too.
+    #[must_use]
+    pub fn fence(&mut self, partition: Partition) -> bool {
+        let void =
+            |piece: &Piece| piece.batch.partition() == partition && !piece.batch.is_current();
+        let purge = self
+            .pieces
+            .values()
+            .any(|piece| void(piece) && piece.outstanding > 0);
+        self.pieces.retain(|_, piece| !void(piece));
+        self.shipments
+            .retain(|id, shipment| id.partition != partition || shipment.batch.is_current());
+        if purge {
+            self.give_up_outstanding();
+        }
+        purge
+    }
+
+    /// What is to be told the consumer, in order.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// Pieces not yet wholly acknowledged.
+    pub fn open(&self) -> usize {
+        self.pieces.len()
+    }
+
+    fn in_sequence(&mut self, id: BatchId) -> bool {
+        let lane = self.lanes.entry(id.partition).or_insert(Lane::begin(id));
+        if lane.generation < id.generation {
+            *lane = Lane::begin(id);
+        }
+        if lane.broken || lane.generation > id.generation || id.sequence < lane.next {
+            return false;
+        }
+        if id.sequence > lane.next {
+            lane.broken = true;
+            self.reports.push(Report::Gap(id));
+            return false;
+        }
+        lane.next += 1;
+        true
+    }
+
+    fn is_broken(&self, id: BatchId) -> bool {
+        let lane = self.lanes.get(&id.partition);
+        lane.is_some_and(|lane| lane.broken && lane.generation == id.generation)
+    }
+
+    fn enqueue(&mut self, batch: Arc<Batch>, kind: Kind, outgoing: Outgoing) {
+        if outgoing.is_empty() {
+            return;
+        }
+        self.tickets += 1;
+        self.shipment(&batch).open_pieces += 1;
+        self.queue.push_back(self.tickets);
+        self.pieces.insert(
+            self.tickets,
+            Piece {
+                batch,
+                kind,
+                outgoing,
+                handed: 0,
+                outstanding: 0,
+            },
+        );
+    }
+
+    fn shipment(&mut self, batch: &Arc<Batch>) -> &mut Shipment {
+        self.shipments
+            .entry(batch.id())
+            .or_insert_with(|| Shipment::new(batch.clone()))
+    }
+
+    fn close_piece(&mut self, id: BatchId) {
+        if let Some(shipment) = self.shipments.get_mut(&id) {
+            shipment.open_pieces -= 1;
+        }
+        self.finish(id);
+    }
+
+    fn finish(&mut self, id: BatchId) {
+        if self.shipments.get(&id).is_some_and(Shipment::is_complete) {
+            self.shipments.remove(&id);
+            self.reports.push(Report::Delivered(id));
+        }
+    }
+
+    fn give_up_outstanding(&mut self) {
+        let hit = |piece: &&Piece| piece.outstanding > 0;
+        let batches: Vec<_> = self
+            .pieces
+            .values()
+            .filter(hit)
+            .map(|piece| piece.batch.id())
+            .collect();
+        for id in batches {
+            if !self.is_broken(id) {
+                self.reports.push(Report::Gap(id));
+                self.break_lane(id.partition);
+            }
+        }
+    }
+
+    /// Nothing of the lane is sent or reported any more until its next generation.
+    fn break_lane(&mut self, partition: Partition) {
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            lane.broken = true;
+        }
+        self.pieces
+            .retain(|_, piece| piece.batch.partition() != partition);
+        self.shipments.retain(|id, _| id.partition != partition);
+    }
+}
+
+impl Lane {
+    fn begin(id: BatchId) -> Self {
+        Lane {
+            generation: id.generation,
+            next: 0,
+            broken: false,
+        }
+    }
+}
+
+impl Shipment {
+    fn new(batch: Arc<Batch>) -> Self {
+        Shipment {
+            batch,
+            outputs: Arrival::Unknown,
+            letters: Arrival::Unknown,
+            open_pieces: 0,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.outputs == Arrival::Done && self.letters == Arrival::Done && self.open_pieces == 0
+    }
+}
+
+impl Piece {
+    fn is_handed(&self) -> bool {
+        self.handed == self.outgoing.len()
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        self.is_handed() && self.outstanding == 0
+    }
+}

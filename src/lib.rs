@@ -1,0 +1,4 @@
+//! Greenroom.
+
+pub mod flow;
+pub mod record;
