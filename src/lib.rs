@@ -1,4 +1,12 @@
-//! Greenroom.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod actors;
+pub mod counts;
 pub mod flow;
+#[expect(unsafe_code, reason = "librdkafka's batch calls exist in C only")]
+pub mod kafka;
+pub mod pipeline;
 pub mod record;
+pub mod status;
+pub mod supervision;
+pub mod topology;

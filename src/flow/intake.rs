@@ -201,8 +201,8 @@ impl Intake {
             Report::WorkerRestarted {
                 worker,
                 incarnation,
-                blamed,
-            } => self.worker_restarted(worker, incarnation, blamed),
+                blame,
+            } => self.worker_restarted(worker, incarnation, blame),
             Report::Rewind => self.rewind_all(),
         }
         self.progress(now);
@@ -317,12 +317,14 @@ impl Intake {
     }
 
     /// A report of an incarnation that this intake was born with, or later, says nothing new.
-    fn worker_restarted(&mut self, worker: usize, incarnation: u64, blamed: bool) {
+    fn worker_restarted(&mut self, worker: usize, incarnation: u64, blame: Option<Arc<str>>) {
         if incarnation <= self.workers[worker].incarnation {
             return;
         }
-        if blamed && let Some((partition, offset)) = self.ledger.culprit(worker) {
-            self.suspects.blame(partition, offset);
+        if let Some(cause) = blame
+            && let Some((partition, offset)) = self.ledger.culprit(worker)
+        {
+            self.suspects.blame(partition, offset, cause);
         }
         self.workers[worker].incarnation = incarnation;
         for batch in self.ledger.replay(worker, incarnation) {

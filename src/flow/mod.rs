@@ -14,6 +14,8 @@
 //!
 //! Knows nothing of actix, Kafka and clocks.
 
+use std::sync::Arc;
+
 pub mod batch;
 pub mod credit;
 pub mod generation;
@@ -68,11 +70,11 @@ pub enum Report {
     },
     /// A batch of this generation is missing: read the partition again.
     Gap(BatchId),
-    /// A worker was replaced; `blamed` where it died at a record.
+    /// A worker was replaced. Where it died at a record, `blame` says how.
     WorkerRestarted {
         worker: usize,
         incarnation: u64,
-        blamed: bool,
+        blame: Option<Arc<str>>,
     },
     /// An actor that had work in its hands was replaced: read everything unsettled again.
     Rewind,

@@ -113,7 +113,7 @@ impl Outbox {
 
     /// What to hand to librdkafka next. Asks the lease each time: work of an old generation never
     /// gets there (P3).
-    pub fn next(&mut self) -> Option<Next<'_>> {
+    pub fn next_piece(&mut self) -> Option<Next<'_>> {
         loop {
             let ticket = *self.queue.front()?;
             let live = self.pieces.get(&ticket);
@@ -143,18 +143,18 @@ impl Outbox {
         }
     }
 
-    /// So many records of the piece were acknowledged. Of a piece that was fenced meanwhile
-    /// nothing is known any more, and its late receipts are ignored (P3).
-    pub fn acknowledged(&mut self, ticket: Ticket, records: usize) {
-        let Some(piece) = self.pieces.get_mut(&ticket) else {
-            return;
-        };
+    /// So many records of the piece were acknowledged; says which kind they are. Of a piece that
+    /// was fenced meanwhile nothing is known any more, and its late receipts are ignored (P3).
+    pub fn acknowledged(&mut self, ticket: Ticket, records: usize) -> Option<Kind> {
+        let piece = self.pieces.get_mut(&ticket)?;
+        let kind = piece.kind;
         piece.outstanding = piece.outstanding.saturating_sub(records);
         if piece.is_acknowledged() {
             let id = piece.batch.id();
             self.pieces.remove(&ticket);
             self.close_piece(id);
         }
+        Some(kind)
     }
 
     /// The piece's record at `index` was refused; its lane waits to be read again.
@@ -177,24 +177,21 @@ impl Outbox {
         self.break_lane(batch.partition);
     }
 
-    /// Generations of the partition are over. True where librdkafka still holds records of them:
-    /// then its queue is to be purged. That hits every other lane with records in the queue, so
-    /// these are read again too.
+    /// Some leases are over. True where librdkafka still holds records of them: then what it holds
+    /// is to be given up. That hits every other lane with records there, so these are read again
+    /// too.
     #[must_use]
-    pub fn fence(&mut self, partition: Partition) -> bool {
-        let void =
-            |piece: &Piece| piece.batch.partition() == partition && !piece.batch.is_current();
-        let purge = self
-            .pieces
-            .values()
-            .any(|piece| void(piece) && piece.outstanding > 0);
+    pub fn fence(&mut self) -> bool {
+        let void = |piece: &Piece| !piece.batch.is_current();
+        let held = |piece: &Piece| void(piece) && piece.outstanding > 0;
+        let give_up = self.pieces.values().any(held);
         self.pieces.retain(|_, piece| !void(piece));
         self.shipments
-            .retain(|id, shipment| id.partition != partition || shipment.batch.is_current());
-        if purge {
+            .retain(|_, shipment| shipment.batch.is_current());
+        if give_up {
             self.give_up_outstanding();
         }
-        purge
+        give_up
     }
 
     /// What is to be told the consumer, in order.

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Partition, Refusal};
 
 /// What is held against a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspicion {
     /// How many workers died at it.
     pub attempts: u32,
+    /// How the last of them died: a place in the code or a word, never content (P10).
+    pub cause: Option<Arc<str>>,
     /// Its output did not fit its topic.
     pub too_large: bool,
     /// Its dead letter did not fit its topic either.
@@ -24,9 +26,10 @@ pub struct Suspects(Arc<Mutex<BTreeMap<(Partition, i64), Suspicion>>>);
 
 impl Suspects {
     /// One more worker died at this record; says how many by now.
-    pub fn blame(&self, partition: Partition, offset: i64) -> u32 {
+    pub fn blame(&self, partition: Partition, offset: i64, cause: Arc<str>) -> u32 {
         let mut all = self.lock();
         let suspicion = all.entry((partition, offset)).or_default();
+        suspicion.cause = Some(cause);
         suspicion.attempts += 1;
         suspicion.attempts
     }
@@ -46,7 +49,7 @@ impl Suspects {
     pub fn among(&self, partition: Partition, offsets: Range<i64>) -> Vec<(i64, Suspicion)> {
         self.lock()
             .range((partition, offsets.start)..(partition, offsets.end))
-            .map(|((_, offset), suspicion)| (*offset, *suspicion))
+            .map(|((_, offset), suspicion)| (*offset, suspicion.clone()))
             .collect()
     }
 

@@ -1,0 +1,172 @@
+//! The aggregator: applies what batches count, in offset order, and publishes summaries.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+
+use super::Producer;
+use super::messages::{Counted, Restore, Summary};
+use super::reports::Reports;
+use super::sabotage::Sabotage;
+use crate::counts::{Applied, Counts, Tally};
+use crate::flow::Report;
+use crate::pipeline::{Compiled, Summary as Rule};
+use crate::supervision::{Handle, Pulse};
+
+/// The memory store: it lives outside the actor, so that a restart loses no count. It ends with
+/// the process.
+#[derive(Clone, Default)]
+pub struct Store(Arc<Mutex<Tally>>);
+
+impl Store {
+    /// All counts of this instance.
+    pub fn counts(&self) -> Counts {
+        self.with(|tally| tally.counts())
+    }
+
+    /// A batch is applied whole or not at all, so a panic elsewhere leaves nothing half done.
+    fn with<T>(&self, act: impl FnOnce(&mut Tally) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What an aggregator is born with.
+#[derive(Clone)]
+pub struct Wiring {
+    pub store: Store,
+    pub pipeline: Compiled,
+    pub producer: Handle<Producer>,
+    pub reports: Reports,
+}
+
+/// Publish the last summary, if anything came since the one before, and end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PublishLast;
+
+/// Applies whole batches only.
+pub struct Aggregator {
+    pulse: Pulse,
+    wiring: Wiring,
+    /// Records since the last summary.
+    unpublished: u64,
+}
+
+impl Aggregator {
+    pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
+        Aggregator {
+            pulse,
+            wiring,
+            unpublished: 0,
+        }
+    }
+
+    fn rule(&self) -> Option<Rule> {
+        self.wiring.pipeline.summary()
+    }
+
+    fn publish(&mut self) {
+        let Some(rule) = self.rule() else {
+            return;
+        };
+        if self.unpublished > 0 {
+            self.unpublished = 0;
+            let counts = self.wiring.store.counts();
+            // Where the producer is being replaced, the next summary says all of this too.
+            let _ = self.wiring.producer.send(Summary {
+                topic: rule.topic,
+                value: self.wiring.pipeline.summarise(&counts).into_bytes(),
+            });
+        }
+    }
+
+    fn publish_when_due(&mut self, records: u64) {
+        self.unpublished += records;
+        let every = self.rule().and_then(|rule| rule.every_records);
+        if every.is_some_and(|every| self.unpublished >= every) {
+            self.publish();
+        }
+    }
+}
+
+impl Actor for Aggregator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let every = self.rule().and_then(|rule| rule.every_seconds);
+        if let Some(seconds) = every {
+            ctx.run_interval(Duration::from_secs(seconds), |actor, _| actor.publish());
+        }
+    }
+}
+
+impl Handler<Counted> for Aggregator {
+    type Result = ();
+
+    /// An old generation's counts are void: its records are read again (P3).
+    fn handle(&mut self, Counted { batch, delta }: Counted, _: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        if !batch.is_current() {
+            return;
+        }
+        let range = batch.range();
+        let apply = |tally: &mut Tally| {
+            tally.apply(
+                batch.partition(),
+                range.base,
+                range.next,
+                range.count_from,
+                &delta,
+            )
+        };
+        match self.wiring.store.with(apply) {
+            Applied::Counted => {
+                self.wiring.reports.send(Report::Counted(batch.id()));
+                self.publish_when_due(batch.records().len() as u64);
+            }
+            Applied::AlreadyCounted => self.wiring.reports.send(Report::Counted(batch.id())),
+            Applied::Gap => self.wiring.reports.send(Report::Gap(batch.id())),
+        }
+    }
+}
+
+impl Handler<Restore> for Aggregator {
+    type Result = ();
+
+    /// Counts of older generations are void from here on, so the answer holds until the partition
+    /// is read.
+    fn handle(&mut self, restore: Restore, _: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        let next_offset = self
+            .wiring
+            .store
+            .with(|tally| tally.begin(restore.partition, restore.start));
+        self.wiring.reports.send(Report::Restored {
+            partition: restore.partition,
+            generation: restore.lease.generation(),
+            next_offset,
+        });
+    }
+}
+
+impl Handler<PublishLast> for Aggregator {
+    type Result = ();
+
+    fn handle(&mut self, _: PublishLast, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        self.publish();
+        ctx.stop();
+    }
+}
+
+impl Handler<Sabotage> for Aggregator {
+    type Result = ();
+
+    fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        if order.strike() {
+            ctx.stop();
+        }
+    }
+}

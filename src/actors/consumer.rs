@@ -1,0 +1,163 @@
+//! The consumer: reads partitions, makes batches of them, and commits what is settled.
+//!
+//! librdkafka is polled on a thread of its own ([`reading`]), where the intake lives too, so that
+//! reports reach the ledger while the actor's mailbox is not served. The actor starts that thread,
+//! passes orders on to it, and ends with it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+
+use super::reports::Reports;
+use super::sabotage::Sabotage;
+use super::{Aggregator, Producer, Transformer};
+use crate::flow::{Budget, Generations, Suspects};
+use crate::kafka;
+use crate::status::Board;
+use crate::supervision::{Handle, Pulse};
+
+mod actions;
+mod client;
+mod reading;
+mod waiting;
+
+use reading::Reading;
+
+/// What a consumer is born with, and what outlives it.
+#[derive(Clone)]
+pub struct Wiring {
+    pub kafka: kafka::Settings,
+    /// Input topics; a partition's topic is an index into them.
+    pub topics: Vec<String>,
+    pub transformers: Vec<Handle<Transformer>>,
+    pub producer: Handle<Producer>,
+    pub aggregator: Handle<Aggregator>,
+    pub reports: Reports,
+    pub budget: Budget,
+    pub generations: Generations,
+    pub suspects: Suspects,
+    pub board: Board,
+    pub limits: Limits,
+    pub seat: Seat,
+}
+
+/// The place in the group: one client of ours sits on it at a time. Who comes next waits until
+/// the client before has left, or the two would take partitions from each other.
+#[derive(Clone, Default)]
+pub struct Seat(Arc<Mutex<()>>);
+
+/// How much and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub batch_records: usize,
+    pub batch_wait: Duration,
+    pub commit_interval: Duration,
+    /// How long a revoked partition may take to settle.
+    pub drain: Duration,
+}
+
+/// What others may ask of a consumer.
+#[derive(Clone, Copy, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub enum Order {
+    /// Read nothing more, and end once all is settled and committed.
+    Drain,
+    Pause,
+    Resume,
+}
+
+/// The actor that owns the reading thread.
+pub struct Consumer {
+    pulse: Pulse,
+    wiring: Wiring,
+    orders: Option<Sender<Order>>,
+}
+
+/// The reading thread has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended(Result<(), String>);
+
+impl Consumer {
+    pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
+        Consumer {
+            pulse,
+            wiring,
+            orders: None,
+        }
+    }
+}
+
+impl Actor for Consumer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (orders, taken) = channel();
+        self.orders = Some(orders);
+        let (wiring, pulse, actor) = (self.wiring.clone(), self.pulse.clone(), ctx.address());
+        let thread = thread::Builder::new()
+            .name("reading".to_owned())
+            .spawn(move || live(wiring, pulse, taken, &actor));
+        if let Err(error) = thread {
+            self.pulse
+                .fail(format!("no thread can be had: {}", error.kind()));
+            ctx.stop();
+        }
+    }
+}
+
+/// The reading thread from its beginning to its end, which the actor hears of, however it comes.
+fn live(wiring: Wiring, pulse: Pulse, orders: Receiver<Order>, actor: &Addr<Consumer>) {
+    let seat = wiring.seat.clone();
+    let reading = || {
+        // Busy, not waiting: a client that never leaves is a hang.
+        let seat = {
+            let _busy = pulse.busy();
+            seat.0.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        let end = Reading::begin(wiring, pulse.clone(), orders)?.run();
+        drop(seat);
+        end
+    };
+    let end = catch_unwind(AssertUnwindSafe(reading))
+        .unwrap_or_else(|_| Err("the reading thread panicked".to_owned()));
+    // Fails where the actor is gone already: then nobody waits for this.
+    let _ = actor.try_send(Ended(end));
+}
+
+impl Handler<Ended> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, Ended(end): Ended, ctx: &mut Self::Context) {
+        if let Err(reason) = end {
+            self.pulse.fail(reason);
+        }
+        ctx.stop();
+    }
+}
+
+impl Handler<Order> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, order: Order, _: &mut Self::Context) {
+        if let Some(orders) = &self.orders {
+            // Fails where the thread has ended: the actor is about to.
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Handler<Sabotage> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
+        let _busy = self.pulse.busy();
+        if order.strike() {
+            ctx.stop();
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The reading thread: polls librdkafka, feeds the intake, and has its actions carried out.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::waiting::Waiting;
+use super::{Order, Wiring};
+use crate::actors::messages::Fence;
+use crate::flow::{Intake, Partition, Report};
+use crate::kafka;
+use crate::supervision::{Clock, Moment, Pulse, SystemClock};
+
+/// How long the thread rests where nothing is to be read: reports, orders and rebalances are
+/// looked at that often. A record that arrives wakes it at once.
+const REST: Duration = Duration::from_millis(10);
+const STATUS_INTERVAL: Duration = Duration::from_millis(500);
+/// For leaving the group: a broker that does not answer must not hold up the end.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// The thread's state; [`Reading::run`] is its life.
+pub struct Reading {
+    pub(super) wiring: Wiring,
+    pub(super) client: kafka::Consumer,
+    pub(super) intake: Intake,
+    pub(super) waiting: Waiting,
+    pub(super) drained: bool,
+    pulse: Pulse,
+    reports: Receiver<Report>,
+    orders: Receiver<Order>,
+    clock: SystemClock,
+    commit_due: Duration,
+    status_due: Duration,
+    paused: bool,
+    draining: bool,
+    abandoned: bool,
+}
+
+impl Reading {
+    /// Joins the group. An error says what librdkafka refused.
+    pub fn begin(wiring: Wiring, pulse: Pulse, orders: Receiver<Order>) -> Result<Self, String> {
+        let reports = wiring.reports.open();
+        let topics: Vec<&str> = wiring.topics.iter().map(String::as_str).collect();
+        let mut client = kafka::Consumer::new(&wiring.kafka).map_err(reason)?;
+        client.subscribe(&topics).map_err(reason)?;
+        let workers = &wiring.transformers;
+        let incarnations = workers.iter().map(|worker| worker.incarnation().number());
+        let intake = Intake::new(
+            incarnations.collect(),
+            wiring.limits.drain,
+            wiring.generations.clone(),
+            wiring.suspects.clone(),
+        );
+        // What the consumer of before has left with the producer is void.
+        let _ = wiring.producer.send(Fence);
+        Ok(Reading {
+            client,
+            intake,
+            waiting: Waiting::default(),
+            drained: false,
+            pulse,
+            reports,
+            orders,
+            clock: SystemClock::new(),
+            commit_due: Duration::ZERO,
+            status_due: Duration::ZERO,
+            paused: false,
+            draining: false,
+            abandoned: false,
+            wiring,
+        })
+    }
+
+    /// Reads until all is drained, the actor is gone, or something final happens.
+    pub fn run(mut self) -> Result<(), String> {
+        while !self.drained && !self.abandoned {
+            self.turn()?;
+            self.rest()?;
+        }
+        self.wiring.board.set_partitions(Vec::new());
+        self.client.close(CLOSE).map_err(reason)
+    }
+
+    fn turn(&mut self) -> Result<(), String> {
+        let _busy = self.pulse.clone().busy();
+        self.serve_client()?;
+        self.take_orders();
+        while let Ok(report) = self.reports.try_recv() {
+            self.intake.report(report, self.now());
+        }
+        let (intake, budget) = (&mut self.intake, &self.wiring.budget);
+        let admitted = self.waiting.admit(intake, budget, unix_nanos());
+        self.wiring.board.consumed(admitted as u64);
+        self.keep_time();
+        self.act()
+    }
+
+    /// Waits for records where they may be read, else for reports.
+    fn rest(&mut self) -> Result<(), String> {
+        if self.may_read() {
+            return self.read();
+        }
+        if let Ok(report) = self.reports.recv_timeout(REST) {
+            self.intake.report(report, self.now());
+        }
+        Ok(())
+    }
+
+    fn may_read(&self) -> bool {
+        !self.paused
+            && !self.draining
+            && self.waiting.is_empty()
+            && self.wiring.budget.available() > 0
+    }
+
+    fn read(&mut self) -> Result<(), String> {
+        let mut broken = Vec::new();
+        let fetch = self.client.read(REST, self.wiring.limits.batch_records);
+        for run in fetch.runs() {
+            match run {
+                Ok(run) => {
+                    let partition = partition(run.topic, run.partition);
+                    self.waiting.push(partition, run.records());
+                }
+                Err(error) => broken.push(error),
+            }
+        }
+        drop(fetch);
+        broken
+            .into_iter()
+            .try_for_each(|error| self.partition_error(error))
+    }
+
+    fn take_orders(&mut self) {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Pause) => self.paused = true,
+                Ok(Order::Resume) => self.paused = false,
+                Ok(Order::Drain) => {
+                    self.draining = true;
+                    self.intake.drain(self.now());
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.abandoned = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn keep_time(&mut self) {
+        let now = self.now();
+        if now >= self.commit_due {
+            self.commit_due = now + self.wiring.limits.commit_interval;
+            self.intake.commit();
+        }
+        if now >= self.status_due {
+            self.status_due = now + STATUS_INTERVAL;
+            self.publish();
+        }
+        self.intake.progress(now);
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.clock.now().since(Moment::START)
+    }
+}
+
+pub(super) fn reason(error: kafka::Error) -> String {
+    error.to_string()
+}
+
+/// The pipeline's inputs are few.
+pub(super) fn partition(topic: usize, id: i32) -> Partition {
+    Partition {
+        topic: u16::try_from(topic).unwrap_or(u16::MAX),
+        id,
+    }
+}
+
+fn unix_nanos() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since_epoch.map_or(0, |time| time.as_nanos());
+    u64::try_from(nanos).unwrap_or(u64::MAX)
+}

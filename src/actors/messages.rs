@@ -1,0 +1,82 @@
+//! The messages of the data path, in the order in which a record meets them.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::counts::Delta;
+use crate::flow::generation::Lease;
+use crate::flow::intake::Dispatch;
+use crate::flow::{Batch, Partition};
+use crate::pipeline::Rejection;
+use crate::record::Outgoing;
+
+/// consumer → transformer: work on this batch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Work(pub Dispatch);
+
+/// transformer → producer: a batch's outputs, and whether dead letters of it follow.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Processed {
+    pub batch: Arc<Batch>,
+    pub outputs: Outgoing,
+    pub rejected: bool,
+}
+
+/// transformer → error router: the records of a batch that were rejected, in offset order.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rejected {
+    pub batch: Arc<Batch>,
+    pub records: Vec<RejectedRecord>,
+}
+
+/// A record of the batch, why it was rejected, and how many workers died at it.
+pub struct RejectedRecord {
+    pub index: usize,
+    pub attempts: u32,
+    pub rejection: Rejection,
+    /// Its dead letter did not fit its topic: it goes without its value.
+    pub omit_value: bool,
+}
+
+/// error router → producer: a batch's dead letters, all of them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DeadLetters {
+    pub batch: Arc<Batch>,
+    pub letters: Outgoing,
+}
+
+/// transformer → aggregator: what a batch counts.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Counted {
+    pub batch: Arc<Batch>,
+    pub delta: Delta,
+}
+
+/// aggregator → producer: a summary to publish.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Summary {
+    pub topic: u16,
+    pub value: Vec<u8>,
+}
+
+/// consumer → aggregator: a generation begins; answer with
+/// [`Report::Restored`](crate::flow::Report::Restored).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Restore {
+    pub partition: Partition,
+    pub lease: Lease,
+    pub start: i64,
+}
+
+/// consumer → producer: some leases are over; forget their work and give it up.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fence;

@@ -1,0 +1,309 @@
+//! The producer: hands to librdkafka what the workers made, and reports what was acknowledged.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+
+use super::messages::{DeadLetters, Fence, Processed, Summary};
+use super::reports::Reports;
+use super::sabotage::Sabotage;
+use crate::flow::Refusal;
+use crate::flow::outbox::{Kind, Next, Outbox, Ticket};
+use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
+use crate::record::OutgoingRecord;
+use crate::status::{Board, Latch};
+use crate::supervision::Pulse;
+
+/// The ticket of what belongs to no batch: summaries.
+const NO_BATCH: Ticket = 0;
+
+/// What a producer is born with.
+#[derive(Clone)]
+pub struct Wiring {
+    pub kafka: kafka::Settings,
+    pub topics: Vec<OutputTopic>,
+    pub reports: Reports,
+    pub board: Board,
+    /// For what librdkafka still holds when all others have ended (P8).
+    pub flush: Duration,
+}
+
+/// A topic that is written to.
+#[derive(Clone, Debug)]
+pub struct OutputTopic {
+    pub name: String,
+    pub partitions: i32,
+}
+
+/// Sends in the outbox's order; what librdkafka has no room for waits there.
+pub struct Producer {
+    pulse: Pulse,
+    wiring: Wiring,
+    outbox: Outbox,
+    client: Option<kafka::Producer>,
+}
+
+/// What librdkafka's own thread has to say.
+#[derive(Message)]
+#[rtype(result = "()")]
+enum Told {
+    Receipts(Vec<Receipt>),
+    Error(ClientError),
+}
+
+/// Send what is left, then end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+impl Producer {
+    pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
+        Producer {
+            pulse,
+            wiring,
+            outbox: Outbox::default(),
+            client: None,
+        }
+    }
+
+    fn connect(&mut self, me: Addr<Producer>) -> Result<(), String> {
+        let topics: Vec<&str> = self
+            .wiring
+            .topics
+            .iter()
+            .map(|topic| topic.name.as_str())
+            .collect();
+        let tell = move |report: kafka::Report<'_>| {
+            let told = match report {
+                kafka::Report::Receipts(receipts) => Told::Receipts(receipts.to_vec()),
+                kafka::Report::Error(error) => Told::Error(error),
+            };
+            // Fails where the actor is gone: its successor rewinds.
+            let _ = me.try_send(told);
+        };
+        let client = kafka::Producer::new(&self.wiring.kafka, &topics, tell);
+        self.client = Some(client.map_err(|error| error.to_string())?);
+        self.wiring.board.ready(Latch::Producer);
+        Ok(())
+    }
+
+    /// Sends as far as librdkafka has room. What it refuses for good ends the actor.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        if let Err(reason) = self.send_waiting() {
+            self.fail(ctx, reason);
+        }
+        self.report();
+    }
+
+    fn send_waiting(&mut self) -> Result<(), String> {
+        let Some(client) = &self.client else {
+            return Ok(());
+        };
+        while let Some(next) = self.outbox.next_piece() {
+            let ticket = next.ticket;
+            let (upto, stopped) = send_piece(client, &self.wiring.topics, &next);
+            self.outbox.handed(ticket, upto);
+            match stopped {
+                None => {}
+                Some(SendError::QueueFull) => return Ok(()),
+                Some(SendError::TooLarge) => self.outbox.refused(ticket, upto, Refusal::TooLarge),
+                Some(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        for report in self.outbox.take_reports() {
+            self.wiring.reports.send(report);
+        }
+    }
+
+    fn fail(&mut self, ctx: &mut Context<Self>, reason: String) {
+        self.wiring.board.not_ready(Latch::Producer, &reason);
+        self.pulse.fail(reason);
+        ctx.stop();
+    }
+
+    fn receipts(&mut self, receipts: &[Receipt]) -> Result<(), String> {
+        for receipt in receipts {
+            match *receipt {
+                Receipt::Delivered { ticket, records } => {
+                    let kind = self.outbox.acknowledged(ticket, records as usize);
+                    if kind == Some(Kind::Outputs) {
+                        self.wiring.board.produced(u64::from(records));
+                    }
+                }
+                Receipt::Failed {
+                    ticket,
+                    index,
+                    code,
+                } => self.failed(ticket, index, code)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, ticket: Ticket, index: u32, code: Code) -> Result<(), String> {
+        match code {
+            Code::MessageSizeTooLarge => {
+                self.outbox
+                    .refused(ticket, index as usize, Refusal::TooLarge);
+            }
+            // Given up by ourselves: nobody waits for it, or its lane is being read again.
+            Code::PurgeQueue | Code::PurgeInflight => {
+                self.outbox.refused(ticket, index as usize, Refusal::Lost);
+            }
+            code => return Err(format!("a record could not be delivered: {code}")),
+        }
+        Ok(())
+    }
+}
+
+/// Sends the piece's records from where it stands: up to which it came, and what stopped it.
+fn send_piece(
+    client: &kafka::Producer,
+    topics: &[OutputTopic],
+    next: &Next<'_>,
+) -> (usize, Option<SendError>) {
+    for index in next.from..next.outgoing.len() {
+        let record = next.outgoing.get(index, next.batch.records());
+        let topic = usize::from(record.topic());
+        let partition = partition(&record, next.batch.partition().id, &topics[topic]);
+        let tag = Tag::new(next.ticket, u32::try_from(index).unwrap_or(u32::MAX));
+        if let Err(error) = client.send(topic, partition, NewRecord::from_outgoing(&record), tag) {
+            return (index, Some(error));
+        }
+    }
+    (next.outgoing.len(), None)
+}
+
+/// Without a key the input's partition decides, never chance (P2).
+fn partition(record: &OutgoingRecord<'_>, input: i32, topic: &OutputTopic) -> Option<i32> {
+    match record.key() {
+        Some(_) => None,
+        None => Some(input % topic.partitions),
+    }
+}
+
+impl Actor for Producer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Err(reason) = self.connect(ctx.address()) {
+            self.fail(ctx, reason);
+        }
+    }
+}
+
+impl Handler<Processed> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, done: Processed, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        self.outbox
+            .processed(done.batch, done.outputs, done.rejected);
+        self.pump(ctx);
+    }
+}
+
+impl Handler<DeadLetters> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, dead: DeadLetters, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        self.outbox.dead_letters(dead.batch, dead.letters);
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Told> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, told: Told, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        let outcome = match told {
+            Told::Receipts(receipts) => self.receipts(&receipts),
+            Told::Error(error) => self.client_error(error),
+        };
+        match outcome {
+            Ok(()) => self.pump(ctx),
+            Err(reason) => self.fail(ctx, reason),
+        }
+    }
+}
+
+impl Producer {
+    /// Transient errors are librdkafka's to mend; those that no trying mends fail readiness.
+    fn client_error(&mut self, error: ClientError) -> Result<(), String> {
+        match error.class() {
+            Class::Transient => tracing::warn!(%error, "trouble with the brokers"),
+            Class::Final(missing) if !error.fatal => {
+                tracing::error!(%error, missing, "the broker refuses us");
+                self.wiring.board.not_ready(Latch::Producer, missing);
+            }
+            Class::Final(missing) => return Err(format!("{error}: {missing}")),
+            Class::Fenced | Class::Fatal => return Err(error.to_string()),
+        }
+        Ok(())
+    }
+}
+
+impl Handler<Fence> for Producer {
+    type Result = ();
+
+    /// What librdkafka holds of an ended generation is given up with the client: a purge alone
+    /// leaves an idempotent producer with a gap in its sequence numbers, which brokers refuse.
+    fn handle(&mut self, _: Fence, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        if self.outbox.fence() {
+            self.client = None;
+            if let Err(reason) = self.connect(ctx.address()) {
+                return self.fail(ctx, reason);
+            }
+        }
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Summary> for Producer {
+    type Result = ();
+
+    /// A summary says everything since the beginning, so one that cannot be sent is made good by
+    /// the next; it is never waited for.
+    fn handle(&mut self, summary: Summary, _: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        let Some(client) = &self.client else { return };
+        let record = NewRecord::new(None, Some(&summary.value));
+        let tag = Tag::new(NO_BATCH, 0);
+        if let Err(error) = client.send(usize::from(summary.topic), Some(0), record, tag) {
+            tracing::warn!(%error, "a summary could not be sent");
+        }
+    }
+}
+
+impl Handler<Flush> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        let pulse = self.pulse.clone();
+        let _waiting = pulse.waiting();
+        if let Some(client) = &self.client
+            && let Err(error) = client.flush(self.wiring.flush)
+        {
+            self.pulse.fail(error.to_string());
+        }
+        ctx.stop();
+    }
+}
+
+impl Handler<Sabotage> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        if order.strike() {
+            ctx.stop();
+        }
+    }
+}

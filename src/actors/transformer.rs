@@ -1,0 +1,224 @@
+//! The transformer: one of the workers among which partitions are shared out.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix::{Actor, ActorContext, Context, Handler};
+
+use super::messages::{Counted, Processed, Rejected, RejectedRecord, Work};
+use super::sabotage::{Poison, Sabotage};
+use super::{Aggregator, ErrorRouter, Producer};
+use crate::counts::{Accumulator, Delta};
+use crate::flow::intake::Dispatch;
+use crate::flow::{Batch, Suspicion};
+use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
+use crate::record::{Outgoing, Record};
+use crate::status::Board;
+use crate::supervision::{Handle, Pulse};
+
+/// Whom a transformer hands its results to, and how it treats suspects.
+#[derive(Clone)]
+pub struct Wiring {
+    pub pipeline: Compiled,
+    pub producer: Handle<Producer>,
+    pub error_router: Handle<ErrorRouter>,
+    pub aggregator: Handle<Aggregator>,
+    pub board: Board,
+    /// So many workers may die at a record before it becomes a dead letter (P5).
+    pub max_attempts: u32,
+    pub poison: Option<Poison>,
+}
+
+/// Works batch by batch; what it has not handed on when it dies is replayed to its successor.
+pub struct Transformer {
+    pulse: Pulse,
+    worker: Worker,
+    counts: Accumulator,
+    wiring: Wiring,
+}
+
+/// What working through a batch has brought, besides the counts.
+#[derive(Default)]
+struct Results {
+    outputs: Outgoing,
+    rejected: Vec<RejectedRecord>,
+    filtered: Vec<(FilterReason, u64)>,
+}
+
+impl Transformer {
+    pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
+        Transformer {
+            pulse,
+            worker: wiring.pipeline.worker(),
+            counts: Accumulator::default(),
+            wiring,
+        }
+    }
+
+    /// None where the batch was passed to another incarnation meanwhile.
+    fn work(&mut self, dispatch: &Dispatch) -> Option<Results> {
+        let _suspect = self.pulse.item();
+        let batch = &dispatch.batch;
+        let now = now();
+        let mut results = Results::default();
+        let mut suspects = dispatch.suspects.iter().peekable();
+        for (index, record) in batch.records().iter().enumerate() {
+            if !batch.begin_record(dispatch.incarnation, index) {
+                return None;
+            }
+            let suspect = suspects.next_if(|(offset, _)| *offset == record.offset());
+            let suspicion = suspect
+                .map(|(_, suspicion)| suspicion.clone())
+                .unwrap_or_default();
+            let counted = record.offset() >= batch.range().count_from;
+            match self.judge(&suspicion, counted) {
+                Some(verdict) => results.reject(index, &suspicion, verdict),
+                None => {
+                    let outcome = self.process(record, index, now, counted, &mut results.outputs);
+                    results.add(index, &suspicion, outcome);
+                }
+            }
+        }
+        Some(results)
+    }
+
+    fn process(
+        &mut self,
+        record: Record<'_>,
+        index: usize,
+        now: Now,
+        counted: bool,
+        outputs: &mut Outgoing,
+    ) -> Outcome {
+        if let (Some(poison), Some(value)) = (self.wiring.poison, record.value())
+            && let Some(order) = poison(value)
+        {
+            let _ = order.strike();
+        }
+        let counts = counted.then_some(&mut self.counts);
+        self.worker.process(record, index, now, outputs, counts)
+    }
+
+    /// What is held against a record may be enough to reject it unseen.
+    fn judge(&mut self, suspicion: &Suspicion, counted: bool) -> Option<Rejection> {
+        let (error_type, detail) = if suspicion.attempts >= self.wiring.max_attempts {
+            (
+                ErrorType::Poison,
+                suspicion.cause.as_deref().unwrap_or("hung").to_owned(),
+            )
+        } else if suspicion.too_large {
+            let detail = "the output is larger than its topic takes".to_owned();
+            (ErrorType::TooLarge, detail)
+        } else {
+            return None;
+        };
+        if counted {
+            self.worker.count_rejected(error_type, &mut self.counts);
+        }
+        Some(Rejection {
+            error_type,
+            step: "deliver".into(),
+            detail,
+        })
+    }
+
+    /// The batch is ours to hand on, or it is void (P3).
+    fn hand_on(&mut self, dispatch: &Dispatch, results: Results) {
+        let delta = self.counts.take();
+        let batch = &dispatch.batch;
+        if !batch.is_current() || !batch.hand_on(dispatch.incarnation) {
+            return;
+        }
+        for (reason, records) in &results.filtered {
+            let reason = self.wiring.pipeline.reason(*reason);
+            self.wiring.board.filtered(reason, *records);
+        }
+        self.send(batch, results, delta);
+    }
+
+    /// An actor that is gone is being replaced, and a rewind follows: nothing is lost with what
+    /// cannot be sent.
+    fn send(&self, batch: &Arc<Batch>, results: Results, delta: Delta) {
+        let rejected = !results.rejected.is_empty();
+        let _ = self.wiring.producer.send(Processed {
+            batch: batch.clone(),
+            outputs: results.outputs,
+            rejected,
+        });
+        if rejected {
+            let _ = self.wiring.error_router.send(Rejected {
+                batch: batch.clone(),
+                records: results.rejected,
+            });
+        }
+        let _ = self.wiring.aggregator.send(Counted {
+            batch: batch.clone(),
+            delta,
+        });
+    }
+}
+
+impl Results {
+    fn add(&mut self, index: usize, suspicion: &Suspicion, outcome: Outcome) {
+        match outcome {
+            Outcome::Emitted => {}
+            Outcome::Filtered(reason) => self.filter(reason),
+            Outcome::Rejected(rejection) => self.reject(index, suspicion, rejection),
+        }
+    }
+
+    fn filter(&mut self, reason: FilterReason) {
+        match self.filtered.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, records)) => *records += 1,
+            None => self.filtered.push((reason, 1)),
+        }
+    }
+
+    fn reject(&mut self, index: usize, suspicion: &Suspicion, rejection: Rejection) {
+        let this = u32::from(rejection.error_type != ErrorType::Poison);
+        self.rejected.push(RejectedRecord {
+            index,
+            attempts: suspicion.attempts + this,
+            rejection,
+            omit_value: suspicion.omit_value,
+        });
+    }
+}
+
+/// One reading of the clock serves a batch.
+fn now() -> Now {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since_epoch.map_or(0, |time| time.as_nanos());
+    Now::from_unix_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+impl Actor for Transformer {
+    type Context = Context<Self>;
+}
+
+impl Handler<Work> for Transformer {
+    type Result = ();
+
+    /// What was meant for an incarnation of before is replayed to this one.
+    fn handle(&mut self, Work(dispatch): Work, _: &mut Self::Context) {
+        let _busy = self.pulse.busy();
+        let meant_for_us = dispatch.incarnation == self.pulse.incarnation().number();
+        if meant_for_us && dispatch.batch.is_current() {
+            match self.work(&dispatch) {
+                Some(results) => self.hand_on(&dispatch, results),
+                None => drop(self.counts.take()),
+            }
+        }
+    }
+}
+
+impl Handler<Sabotage> for Transformer {
+    type Result = ();
+
+    fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
+        let _busy = self.pulse.busy();
+        if order.strike() {
+            ctx.stop();
+        }
+    }
+}

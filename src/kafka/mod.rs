@@ -1,0 +1,58 @@
+//! Kafka as this service needs it: batches in, batches out, and every event of the client as a
+//! value. Nothing here knows of pipelines or actors.
+//!
+//! - [`Consumer`] reads through one queue of our own and turns rebalances, commit results and
+//!   errors into [`ControlEvent`]s that are answered later, from the polling thread, never inside
+//!   a callback.
+//! - [`Producer`] copies records into librdkafka and reports deliveries in bulk, by ticket.
+//! - [`Admin`] looks for topics and makes them.
+//! - [`EmbeddedBroker`] is a broker inside the process, for the demo and the tests.
+//! - [`properties`] turns our settings into librdkafka's.
+//!
+//! This is the only room with `unsafe`. The safe calls of the rdkafka crate handle one record at
+//! a time and alone cost more CPU than the whole pipeline does; the batch calls exist in C only.
+
+pub mod admin;
+mod consumer;
+mod context;
+pub mod embedded;
+mod errors;
+mod fetch;
+mod native;
+mod producer;
+pub mod properties;
+
+#[cfg(test)]
+mod tests;
+
+pub use admin::Admin;
+pub use consumer::Consumer;
+pub use context::{Committed, ControlEvent};
+pub use embedded::EmbeddedBroker;
+pub use errors::{Class, ClientError, Error};
+pub use fetch::{Fetch, Message, PartitionError, Run};
+pub use producer::{NewRecord, Producer, Receipt, Report, SendError, Tag};
+pub use properties::Settings;
+pub use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// A partition of a topic, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: std::sync::Arc<str>,
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    pub fn new(topic: &str, partition: i32) -> Self {
+        TopicPartition {
+            topic: topic.into(),
+            partition,
+        }
+    }
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}

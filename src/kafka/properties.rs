@@ -1,0 +1,400 @@
+//! Our settings as librdkafka's properties.
+//!
+//! Three layers: our defaults, over them what the user asks for, over that what the promises
+//! need. A user's property that the last layer would override is refused by name
+//! ([`refused`]), so that nobody believes it is in force.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+/// What Kafka clients are made from. Properties may hold secrets, so this cannot be printed (P10).
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// `host:port`, comma-separated.
+    pub brokers: String,
+    pub group: String,
+    /// The stable name of this instance: `client.id`, and `group.instance.id` where static.
+    pub instance: String,
+    /// A restart within the session timeout keeps its partitions.
+    pub static_membership: bool,
+    /// Bytes in flight allowed in the house; librdkafka's queues are a share of it (P4).
+    pub budget: usize,
+    /// Users' properties for all clients.
+    pub properties: Vec<(String, String)>,
+    pub consumer_properties: Vec<(String, String)>,
+    pub producer_properties: Vec<(String, String)>,
+}
+
+/// The broker's default limit in bytes. librdkafka's own is lower and would refuse, on this side,
+/// records that a topic takes.
+const LARGEST_RECORD: &str = "1048588";
+
+/// Names that mean the same property. Ours is the first; two names for one property would be
+/// applied in no certain order.
+const ALIASES: [(&str, &str); 6] = [
+    ("acks", "request.required.acks"),
+    ("bootstrap.servers", "metadata.broker.list"),
+    ("compression.type", "compression.codec"),
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("message.timeout.ms", "delivery.timeout.ms"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
+];
+
+/// Properties that a promise rests on, with the reason given to those who set them.
+const KEPT: [(&str, &str); 20] = [
+    ("acks", "an acknowledged record must survive a broker (P1)"),
+    (
+        "allow.auto.create.topics",
+        "a missing topic must be named, not made by chance",
+    ),
+    (
+        "auto.offset.reset",
+        "start offsets are chosen by the service (P6)",
+    ),
+    ("bootstrap.servers", "use KAFKA_BROKERS"),
+    (
+        "delivery.report.only.error",
+        "every delivery must be reported (P1)",
+    ),
+    (
+        "enable.auto.commit",
+        "only settled offsets are committed (P1)",
+    ),
+    (
+        "enable.auto.offset.store",
+        "only settled offsets are committed (P1)",
+    ),
+    (
+        "enable.idempotence",
+        "without it a retry could reorder or repeat records (P2)",
+    ),
+    (
+        "enable.partition.eof",
+        "batch reads do not understand the end of a partition",
+    ),
+    (
+        "fetch.max.bytes",
+        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
+    ),
+    ("group.id", "use GREENROOM_GROUP_ID"),
+    (
+        "group.instance.id",
+        "use GREENROOM_STATIC_MEMBERSHIP and GREENROOM_INSTANCE",
+    ),
+    (
+        "isolation.level",
+        "records of aborted transactions must not be read (P12)",
+    ),
+    (
+        "message.timeout.ms",
+        "an outage longer than it would lose the order (P2, P4)",
+    ),
+    (
+        "partitioner",
+        "records of a key must stay in their partition (P2)",
+    ),
+    (
+        "queue.buffering.max.kbytes",
+        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
+    ),
+    (
+        "queue.buffering.max.messages",
+        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
+    ),
+    (
+        "queued.max.messages.kbytes",
+        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
+    ),
+    ("queuing.strategy", "records are sent in order (P2)"),
+    ("transactional.id", "derived from GREENROOM_INSTANCE"),
+];
+
+/// Why a user may not set this property; None where he may.
+pub fn refused(property: &str) -> Option<&'static str> {
+    let property = canonical(property);
+    KEPT.iter()
+        .find(|(kept, _)| *kept == property)
+        .map(|(_, reason)| *reason)
+}
+
+/// The properties of the consumer.
+pub fn consumer(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    set(
+        &mut config,
+        [
+            ("fetch.queue.backoff.ms", "1"),
+            ("queued.min.messages", "10000"),
+        ],
+    );
+    apply(&mut config, &settings.consumer_properties);
+    set(
+        &mut config,
+        [
+            ("group.id", settings.group.as_str()),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "false"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+        ],
+    );
+    membership(&mut config, settings);
+    bound_fetches(&mut config, settings.budget);
+    config
+}
+
+/// The properties of the producer. Its partitioner is the Java default one for records that have
+/// a key; for those without, the caller names the partition (P2).
+pub fn producer(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    set(
+        &mut config,
+        [
+            ("linger.ms", "2"),
+            ("compression.type", "lz4"),
+            ("request.timeout.ms", "5000"),
+        ],
+    );
+    apply(&mut config, &settings.producer_properties);
+    set(
+        &mut config,
+        [
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            ("message.timeout.ms", "0"),
+            ("partitioner", "murmur2"),
+        ],
+    );
+    // Half of the budget waits here at most, then sends report a full queue. librdkafka spends
+    // some 300 bytes on each message beside its content, hence the bound on their number.
+    let kbytes = (settings.budget / 2 / 1024).max(1024);
+    config.set("queue.buffering.max.kbytes", kbytes.to_string());
+    config.set(
+        "queue.buffering.max.messages",
+        (settings.budget / 1024).max(10_000).to_string(),
+    );
+    config
+}
+
+/// The properties of clients that only ask and make topics.
+pub fn admin(settings: &Settings) -> ClientConfig {
+    base(settings)
+}
+
+/// What all clients share. With librdkafka's defaults a frozen broker stalls a client for 31 s,
+/// with these for 5 to 8 s.
+fn base(settings: &Settings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set_log_level(RDKafkaLogLevel::Info);
+    set(
+        &mut config,
+        [
+            ("client.id", settings.instance.as_str()),
+            ("socket.timeout.ms", "10000"),
+            ("socket.connection.setup.timeout.ms", "5000"),
+            ("topic.metadata.refresh.interval.ms", "5000"),
+            ("reconnect.backoff.ms", "50"),
+            ("reconnect.backoff.max.ms", "1000"),
+            ("message.max.bytes", LARGEST_RECORD),
+            ("statistics.interval.ms", "0"),
+        ],
+    );
+    apply(&mut config, &settings.properties);
+    set(
+        &mut config,
+        [
+            ("bootstrap.servers", settings.brokers.as_str()),
+            ("allow.auto.create.topics", "false"),
+        ],
+    );
+    config
+}
+
+/// How the group is joined. Where the broker decides (KIP-848) librdkafka refuses to be told
+/// timeouts and strategy.
+fn membership(config: &mut ClientConfig, settings: &Settings) {
+    if settings.static_membership {
+        config.set("group.instance.id", settings.instance.as_str());
+    }
+    if config.get("group.protocol") == Some("consumer") {
+        for property in [
+            "partition.assignment.strategy",
+            "session.timeout.ms",
+            "heartbeat.interval.ms",
+        ] {
+            config.remove(property);
+        }
+        return;
+    }
+    for (property, value) in [
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("session.timeout.ms", "45000"),
+    ] {
+        if config.get(property).is_none() {
+            config.set(property, value);
+        }
+    }
+}
+
+/// Bounds what is fetched ahead. All partitions forward to one queue, whose length librdkafka
+/// compares with this limit, so it holds for all of them together; every broker can overshoot it
+/// by one fetch.
+fn bound_fetches(config: &mut ClientConfig, budget: usize) {
+    let largest = config
+        .get("message.max.bytes")
+        .and_then(|bytes| bytes.parse().ok())
+        .unwrap_or(0);
+    let queued = (budget / 4 / 1024).max(1024);
+    config.set("queued.max.messages.kbytes", queued.to_string());
+    config.set("fetch.max.bytes", (budget / 16).max(largest).to_string());
+}
+
+fn set<const N: usize>(config: &mut ClientConfig, properties: [(&str, &str); N]) {
+    for (property, value) in properties {
+        config.set(property, value);
+    }
+}
+
+fn apply(config: &mut ClientConfig, properties: &[(String, String)]) {
+    for (property, value) in properties {
+        config.set(canonical(property), value.as_str());
+    }
+}
+
+fn canonical(property: &str) -> &str {
+    ALIASES
+        .iter()
+        .find(|(_, alias)| *alias == property)
+        .map_or(property, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            brokers: "localhost:9092".into(),
+            group: "g".into(),
+            instance: "i".into(),
+            budget: 64 << 20,
+            ..Settings::default()
+        }
+    }
+
+    fn pair(property: &str, value: &str) -> (String, String) {
+        (property.into(), value.into())
+    }
+
+    #[test]
+    fn librdkafka_accepts_what_we_set() {
+        let settings = settings();
+        for config in [consumer(&settings), producer(&settings), admin(&settings)] {
+            config
+                .create_native_config()
+                .expect("every property is known");
+        }
+    }
+
+    #[test]
+    fn a_users_property_wins_over_a_default_under_either_name() {
+        let mut settings = settings();
+        settings.properties = vec![pair("security.protocol", "sasl_ssl")];
+        settings.producer_properties = vec![pair("queue.buffering.max.ms", "7")];
+        let config = producer(&settings);
+        assert_eq!(config.get("linger.ms"), Some("7"));
+        assert_eq!(config.get("queue.buffering.max.ms"), None);
+        assert_eq!(config.get("security.protocol"), Some("sasl_ssl"));
+        assert_eq!(refused("linger.ms"), None);
+    }
+
+    #[test]
+    fn p1_a_promise_wins_over_a_users_property() {
+        let mut settings = settings();
+        settings.producer_properties = vec![pair("request.required.acks", "1")];
+        settings.consumer_properties = vec![pair("enable.auto.commit", "true")];
+        assert_eq!(producer(&settings).get("acks"), Some("all"));
+        assert_eq!(consumer(&settings).get("enable.auto.commit"), Some("false"));
+        assert!(refused("request.required.acks").is_some());
+    }
+
+    #[test]
+    fn every_property_the_promises_set_is_refused_to_users() {
+        let mut all = settings();
+        for (property, _) in KEPT {
+            all.properties.push(pair(property, "user"));
+            all.consumer_properties.push(pair(property, "user"));
+            all.producer_properties.push(pair(property, "user"));
+        }
+        all.static_membership = true;
+        for (config, names) in [
+            (
+                consumer(&all),
+                [
+                    "auto.offset.reset",
+                    "group.id",
+                    "fetch.max.bytes",
+                    "queued.max.messages.kbytes",
+                ],
+            ),
+            (
+                producer(&all),
+                [
+                    "acks",
+                    "partitioner",
+                    "message.timeout.ms",
+                    "queue.buffering.max.kbytes",
+                ],
+            ),
+        ] {
+            for name in names {
+                assert_ne!(config.get(name), Some("user"), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_brokers_protocol_takes_no_strategy_and_no_timeouts() {
+        let mut settings = settings();
+        settings.properties = vec![
+            pair("group.protocol", "consumer"),
+            pair("session.timeout.ms", "9000"),
+        ];
+        let config = consumer(&settings);
+        assert_eq!(config.get("partition.assignment.strategy"), None);
+        assert_eq!(config.get("session.timeout.ms"), None);
+        settings.properties.clear();
+        let config = consumer(&settings);
+        assert_eq!(
+            config.get("partition.assignment.strategy"),
+            Some("cooperative-sticky")
+        );
+    }
+
+    #[test]
+    fn p4_queues_shrink_and_grow_with_the_budget() {
+        let number = |config: &ClientConfig, name: &str| {
+            config
+                .get(name)
+                .and_then(|value| value.parse::<usize>().ok())
+                .expect("a number")
+        };
+        for budget in [1 << 20, 64 << 20, 1 << 30] {
+            let settings = Settings {
+                budget,
+                ..settings()
+            };
+            let queued = number(&consumer(&settings), "queued.max.messages.kbytes") * 1024;
+            let buffered = number(&producer(&settings), "queue.buffering.max.kbytes") * 1024;
+            assert!(queued + buffered <= budget.max(2 << 20), "{budget}");
+        }
+    }
+
+    #[test]
+    fn a_larger_record_widens_the_fetch() {
+        let mut settings = settings();
+        settings.properties = vec![pair("message.max.bytes", "20000000")];
+        assert_eq!(consumer(&settings).get("fetch.max.bytes"), Some("20000000"));
+    }
+}

@@ -1,0 +1,271 @@
+//! A pipeline that is ready to run: topics numbered, steps complete, key in place.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use secrecy::SecretSlice;
+
+use super::count::{Count, Of};
+use super::json;
+use super::masking::Masking;
+use super::outcome::FilterReason;
+use super::section::SpecError;
+use super::spec::{Others, Spec, Stage, Tombstones};
+use super::worker::Worker;
+use crate::counts::Counts;
+
+/// What a pipeline needs that its file does not say.
+#[derive(Debug)]
+pub struct Options {
+    pub hash_key: Option<SecretSlice<u8>>,
+    /// Which key it is, in the records; by default a hash of the key itself.
+    pub hash_key_id: Option<String>,
+    /// The zone in which times are written.
+    pub timezone: Tz,
+}
+
+/// A pipeline that is ready to run, shared by all its workers.
+#[derive(Clone, Debug)]
+pub struct Compiled(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub spec: Spec,
+    pub masking: Option<Masking>,
+    pub zone: Tz,
+    topics: Vec<String>,
+    dead_letters: Vec<u16>,
+    summary: Option<Summary>,
+}
+
+/// When the counts are published, and where: what comes first of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The index of its topic among [`Compiled::topics`].
+    pub topic: u16,
+    pub every_records: Option<u64>,
+    /// Of seconds in which something came.
+    pub every_seconds: Option<u64>,
+}
+
+/// The index of the output topic: it is the first.
+pub(super) const OUTPUT: u16 = 0;
+
+impl Compiled {
+    pub(super) fn new(spec: Spec, options: &Options) -> Result<Self, Vec<SpecError>> {
+        let mut topics = vec![spec.output.clone()];
+        let dead_letters = spec.input.iter().map(|input| {
+            let topic = spec.dead_letters.clone();
+            number(
+                &mut topics,
+                topic.unwrap_or(format!("{input}-dead-letters")),
+            )
+        });
+        let dead_letters = dead_letters.collect();
+        let summary = spec.summary.as_ref().map(|summary| Summary {
+            topic: number(&mut topics, summary.topic.clone()),
+            every_records: summary.every_records,
+            every_seconds: summary.every_seconds,
+        });
+        let errors = mistakes(&spec, &topics, options);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let masking = options.hash_key.as_ref();
+        let masking = masking.map(|key| Masking::new(key, options.hash_key_id.as_deref()));
+        Ok(Compiled(Arc::new(Inner {
+            spec,
+            masking,
+            zone: options.timezone,
+            topics,
+            dead_letters,
+            summary,
+        })))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.spec.name
+    }
+
+    pub fn group(&self) -> &str {
+        &self.0.spec.group
+    }
+
+    pub fn input_topics(&self) -> &[String] {
+        &self.0.spec.input
+    }
+
+    /// All topics that are written to; an outgoing record's topic is an index into these. The
+    /// first is the output.
+    pub fn topics(&self) -> &[String] {
+        &self.0.topics
+    }
+
+    /// The topic for the dead letters of the `input`th input topic.
+    pub fn dead_letters(&self, input: u16) -> u16 {
+        self.0.dead_letters[usize::from(input)]
+    }
+
+    pub fn summary(&self) -> Option<Summary> {
+        self.0.summary
+    }
+
+    /// A summary's value: the pipeline's counts in the order of its file, as JSON.
+    pub fn summarise(&self, counts: &Counts) -> String {
+        let mut json = String::from("{");
+        let mut written = Vec::new();
+        for count in &self.0.spec.counts {
+            let name = count.top();
+            // Grouped counts stand together, under the group's name.
+            if written.contains(&name) {
+                continue;
+            }
+            if !written.is_empty() {
+                json.push(',');
+            }
+            written.push(name);
+            json::quote(name, &mut json);
+            json.push(':');
+            json.push_str(&summarise_count(count, counts));
+        }
+        json.push('}');
+        json
+    }
+
+    /// Why a record was filtered, for metrics.
+    pub fn reason(&self, reason: FilterReason) -> &str {
+        match reason.0.checked_sub(1) {
+            None => "skipped",
+            Some(step) => &self.0.spec.stages[usize::from(step)].name,
+        }
+    }
+
+    /// A worker of its own for each transformer.
+    pub fn worker(&self) -> Worker {
+        Worker::new(self.0.clone())
+    }
+
+    /// What it does, line by line, for a person to read.
+    pub fn explain(&self) -> Vec<String> {
+        let spec = &self.0.spec;
+        let mut lines = vec![
+            format!("{}: {}", spec.name, spec.description),
+            format!("read {} as group {}", spec.input.join(", "), spec.group),
+            explain_reading(spec),
+        ];
+        let stages = (1..).zip(&spec.stages);
+        lines.extend(stages.map(|(n, stage)| explain_stage(n, stage, spec)));
+        lines.push(format!("write to {}", spec.output));
+        lines.push(self.explain_dead_letters());
+        lines.extend(spec.counts.iter().map(|count| count.explain(&spec.names)));
+        lines.extend(self.0.summary.map(|summary| self.explain_summary(summary)));
+        lines
+    }
+
+    fn explain_dead_letters(&self) -> String {
+        let mut indices = self.0.dead_letters.clone();
+        indices.dedup();
+        let topics = indices.iter().map(|index| self.topic(*index));
+        let topics: Vec<_> = topics.collect();
+        format!("write what is rejected to {}", topics.join(", "))
+    }
+
+    fn explain_summary(&self, summary: Summary) -> String {
+        let records = summary.every_records.map(|n| format!("every {n} records"));
+        let seconds = summary
+            .every_seconds
+            .map(|n| format!("every {n} s in which some came"));
+        let when: Vec<_> = records.into_iter().chain(seconds).collect();
+        let topic = self.topic(summary.topic);
+        format!("write all counts to {topic} {}", when.join(" and "))
+    }
+
+    fn topic(&self, index: u16) -> &str {
+        &self.0.topics[usize::from(index)]
+    }
+}
+
+fn summarise_count(count: &Count, counts: &Counts) -> String {
+    let none = if count.is_total() { "0" } else { "{}" };
+    match counts.get(count.top()) {
+        Some(node) => serde_json::to_string(node).expect("counts are texts and numbers"),
+        None => none.to_owned(),
+    }
+}
+
+/// The topic's index, a new one where it is new.
+fn number(topics: &mut Vec<String>, topic: String) -> u16 {
+    let index = topics.iter().position(|known| *known == topic);
+    let index = index.unwrap_or_else(|| {
+        topics.push(topic);
+        topics.len() - 1
+    });
+    u16::try_from(index).expect("a pipeline has few topics")
+}
+
+fn mistakes(spec: &Spec, topics: &[String], options: &Options) -> Vec<SpecError> {
+    let mut messages = Vec::new();
+    for topic in spec.input.iter().chain(topics) {
+        if !is_topic_name(topic) {
+            messages.push(format!("`{topic}` is no name for a topic (allowed: 1 to 249 letters, digits, dots, dashes and underscores)"));
+        }
+    }
+    for topic in topics.iter().filter(|topic| spec.input.contains(topic)) {
+        messages.push(format!(
+            "topic `{topic}` is read and written: the pipeline would read what it writes, for ever"
+        ));
+    }
+    if options.hash_key.is_none() {
+        messages.extend(keyless(spec));
+    }
+    let error = |message| SpecError {
+        file: spec.file.clone(),
+        line: None,
+        message,
+    };
+    messages.into_iter().map(error).collect()
+}
+
+fn keyless(spec: &Spec) -> Option<String> {
+    let needing = spec.stages.iter().filter(|stage| stage.step.needs_key());
+    let needing: Vec<_> = needing.map(|stage| &*stage.name).collect();
+    let steps = needing.join(", ");
+    (!needing.is_empty()).then(|| {
+        format!(
+            "a hash key is needed (by {steps}): set GREENROOM_HASH_KEY, for example to what \
+             `openssl rand -hex 32` prints, and keep it: another key makes other hashes"
+        )
+    })
+}
+
+/// Kafka's rule.
+fn is_topic_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name.bytes().all(plain) && name != "." && name != ".."
+}
+
+fn explain_reading(spec: &Spec) -> String {
+    let tombstones = match spec.tombstones {
+        Tombstones::Pass => "pass null values on as they are",
+        Tombstones::Reject => "reject null values",
+    };
+    let others = match spec.others {
+        Others::Reject => "reject what is no object",
+        Others::Filter => "drop what is no object",
+    };
+    format!("{tombstones}; reject what is no JSON; {others}")
+}
+
+fn explain_stage(n: usize, stage: &Stage, spec: &Spec) -> String {
+    format!("{n}. {}: {}", stage.name, stage.step.explain(&spec.names))
+}
+
+impl Inner {
+    /// The counts of records that ended in this way.
+    pub fn counts(&self, of: Of) -> impl Iterator<Item = &Count> {
+        self.spec.counts.iter().filter(move |count| count.of == of)
+    }
+}
+
+#[cfg(test)]
+mod tests;

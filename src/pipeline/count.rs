@@ -1,0 +1,184 @@
+//! `[[count]]`: what of a pipeline's records is counted.
+
+use chrono_tz::Tz;
+
+use super::event::{Event, Lack};
+use super::json::Kind;
+use super::names::{Names, Slot};
+use super::section::Section;
+use super::steps::LACKS;
+use super::time::{Format, Moment};
+use crate::counts::Accumulator;
+
+/// One count, by the values of a member, or a total.
+#[derive(Clone, Debug)]
+pub(super) struct Count {
+    pub name: Box<str>,
+    pub of: Of,
+    pub by: Option<Key>,
+}
+
+/// Which records a count is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Of {
+    Emitted,
+    Filtered,
+    /// By error type.
+    Rejected,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    field: Slot,
+    /// The member whose values group the counts, and its name.
+    group: Option<(Slot, Box<str>)>,
+    form: Form,
+    /// Where field or group lack a value in this way, nothing is counted.
+    skip: Lack,
+}
+
+/// What of a member's value is the key.
+#[derive(Clone, Debug)]
+enum Form {
+    /// A text's characters; null, booleans and numbers as they stand. Lists and objects are not
+    /// counted.
+    Value,
+    /// The hour of a time.
+    Hour,
+    /// The first of these that the text, in lower case, contains; if none, it is not counted.
+    Contains(Vec<Box<str>>),
+}
+
+const OFS: &[(&str, Of)] = &[
+    ("emitted", Of::Emitted),
+    ("filtered", Of::Filtered),
+    ("rejected", Of::Rejected),
+];
+
+const AS: &[(&str, Form)] = &[("value", Form::Value), ("hour", Form::Hour)];
+
+impl Count {
+    pub fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
+        let name = section.needed_text("name");
+        let of = section.choice("of", OFS).unwrap_or(Of::Emitted);
+        let by = Key::read(section, names);
+        if of != Of::Emitted && by.is_some() {
+            section.mistake("`by` is only for what is emitted");
+        }
+        let name = name?.into();
+        Some(Count { name, of, by })
+    }
+
+    /// The name under which it stands among all counts.
+    pub fn top(&self) -> &str {
+        let group = self.by.as_ref().and_then(|key| key.group.as_ref());
+        group.map_or(&self.name, |(_, group)| group)
+    }
+
+    pub fn is_grouped(&self) -> bool {
+        self.by.as_ref().is_some_and(|key| key.group.is_some())
+    }
+
+    /// A plain number, without keys.
+    pub fn is_total(&self) -> bool {
+        self.by.is_none() && self.of != Of::Rejected
+    }
+
+    /// Counts an event as it is written.
+    pub fn add(&self, event: &Event, zone: Tz, counts: &mut Accumulator) {
+        let Some(by) = &self.by else {
+            return counts.add(&[&self.name]);
+        };
+        by.with(event, zone, |key| match &by.group {
+            None => counts.add(&[&self.name, key]),
+            Some((slot, group)) => {
+                if let Some(of) = by.value(event, *slot) {
+                    counts.add(&[group, of, &self.name, key]);
+                }
+            }
+        });
+    }
+
+    pub fn explain(&self, names: &Names) -> String {
+        let (name, what) = (&self.name, self.of.explain());
+        let Some(key) = &self.by else {
+            return format!("count {name}: {what}");
+        };
+        let field = names.name(key.field);
+        let form = match &key.form {
+            Form::Value => format!("by {field}"),
+            Form::Hour => format!("by the hour of {field}"),
+            Form::Contains(parts) => format!("by which {field} contains: {}", parts.join(", ")),
+        };
+        let group = key.group.as_ref();
+        let group = group.map_or(String::new(), |(_, group)| format!(" for each {group}"));
+        format!("count {name}: {what} {form}{group}")
+    }
+}
+
+impl Of {
+    fn explain(self) -> &'static str {
+        match self {
+            Of::Emitted => "records written",
+            Of::Filtered => "records filtered",
+            Of::Rejected => "records rejected, by error type",
+        }
+    }
+}
+
+impl Key {
+    fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
+        let field = section.field("by", names);
+        let group = section.text("group");
+        let contains = section.texts("contains");
+        let form = section.choice("as", AS);
+        let skip = section.choice("skip", LACKS).unwrap_or(Lack::Null);
+        let refines = group.is_some() || contains.is_some() || form.is_some();
+        if field.is_none() && refines {
+            section.mistake("`group`, `as` and `contains` need `by`");
+        }
+        let form = match contains {
+            Some(parts) => Form::Contains(parts.into_iter().map(Box::from).collect()),
+            None => form.unwrap_or(Form::Value),
+        };
+        Some(Key {
+            field: field?,
+            group: group.map(|name| (names.slot(name), name.into())),
+            form,
+            skip,
+        })
+    }
+
+    /// Hands the event's key on, if it has one.
+    fn with(&self, event: &Event, zone: Tz, then: impl FnOnce(&str)) {
+        if event.lacks(self.field, self.skip) {
+            return;
+        }
+        match &self.form {
+            Form::Value => {
+                self.value(event, self.field).map(then);
+            }
+            Form::Hour => {
+                let found = event.get(self.field);
+                let moment = found.and_then(|(kind, text)| Moment::read(kind, text));
+                let hour = moment.and_then(|moment| moment.render(Format::Hour, zone));
+                if let Some(hour) = hour {
+                    then(hour.as_str());
+                }
+            }
+            Form::Contains(parts) => {
+                let text = event.text(self.field).map(str::to_lowercase);
+                let found = text.and_then(|text| parts.iter().find(|part| text.contains(&***part)));
+                found.map(|part| then(part));
+            }
+        }
+    }
+
+    fn value<'e>(&self, event: &'e Event, slot: Slot) -> Option<&'e str> {
+        match event.get(slot)? {
+            (Kind::List | Kind::Object, _) => None,
+            _ if event.lacks(slot, self.skip) => None,
+            (_, text) => Some(text),
+        }
+    }
+}

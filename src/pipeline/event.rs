@@ -1,0 +1,340 @@
+//! The event at work: a JSON object's members, found by slot, changed in place.
+
+use super::json::{self, Kind, Malformed, Scanner, Token};
+use super::names::{Names, Slot};
+
+/// A worker keeps its buffers from record to record up to this many bytes each; what one large
+/// record needed beyond goes with it (P4).
+const KEPT: usize = 1 << 20;
+
+/// A JSON object. One event serves a worker for all its records and allocates for none of them.
+#[derive(Debug, Default)]
+pub(super) struct Event {
+    /// The record's value, then what steps made and what was unescaped.
+    text: String,
+    members: Vec<Member>,
+    /// By slot: the member's index.
+    places: Vec<Option<u32>>,
+    /// Members without a slot, to find duplicates among them: name and index.
+    others: Vec<(Span, u32)>,
+}
+
+/// A piece of the event's text.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    name: Name,
+    value: Value,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    Known(Slot),
+    /// No step knows it: its text as it came, quotes included.
+    Other(Span),
+    /// A duplicate that a later one of its name replaced: it is never written.
+    Gone,
+}
+
+/// `json` is written; `text` is what steps read: of texts the characters meant, else the same.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    kind: Kind,
+    json: Span,
+    text: Span,
+}
+
+/// Why a record's value is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    Malformed(Malformed),
+    NotAnObject(Kind),
+}
+
+/// Ways of a member to be missing, each including the one before it; NotText is any value but a
+/// text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    Absent,
+    Null,
+    Falsy,
+    NotText,
+}
+
+impl From<Malformed> for Unreadable {
+    fn from(malformed: Malformed) -> Self {
+        Unreadable::Malformed(malformed)
+    }
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        const LIMIT: &str = "a record and what steps make of it stay under 4 GiB";
+        Span {
+            start: u32::try_from(start).expect(LIMIT),
+            end: u32::try_from(end).expect(LIMIT),
+        }
+    }
+
+    /// The text between the quotes.
+    fn inner(self) -> Self {
+        Span {
+            start: self.start + 1,
+            end: self.end - 1,
+        }
+    }
+
+    fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
+impl Event {
+    /// Reads a record's value in place of the event before.
+    pub fn read(&mut self, value: &[u8], names: &Names) -> Result<(), Unreadable> {
+        self.clear(names);
+        let text = str::from_utf8(value).map_err(|error| Malformed {
+            at: error.valid_up_to(),
+            what: "invalid UTF-8",
+        })?;
+        self.text.push_str(text);
+        let mut scanner = Scanner::new(text);
+        scanner.space();
+        if !scanner.eat(b'{') {
+            let token = scanner.value(0)?;
+            scanner.end()?;
+            return Err(Unreadable::NotAnObject(token.kind));
+        }
+        self.read_members(&mut scanner, names)?;
+        scanner.end()?;
+        self.settle_duplicates();
+        Ok(())
+    }
+
+    fn clear(&mut self, names: &Names) {
+        self.text.clear();
+        self.text.shrink_to(KEPT);
+        self.members.clear();
+        self.members.shrink_to(KEPT / size_of::<Member>());
+        self.others.clear();
+        self.others.shrink_to(KEPT / size_of::<(Span, u32)>());
+        self.places.clear();
+        self.places.resize(names.len(), None);
+    }
+
+    fn read_members(&mut self, scanner: &mut Scanner<'_>, names: &Names) -> Result<(), Malformed> {
+        scanner.space();
+        if scanner.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            let name = scanner.name()?;
+            let value = scanner.value(1)?;
+            self.push_read(scanner.source(), name, value, names);
+            scanner.space();
+            if scanner.eat(b'}') {
+                return Ok(());
+            }
+            if !scanner.eat(b',') {
+                return scanner.malformed("a comma or a closing bracket was expected");
+            }
+            scanner.space();
+        }
+    }
+
+    fn push_read(&mut self, source: &str, name: Token, value: Token, names: &Names) {
+        let plain_name = self.plain_text(source, name);
+        match names.find(plain_name.of(&self.text)) {
+            // The last value wins and stands at the first one's position: `set` does just that.
+            Some(slot) => {
+                let json = Span::new(value.start, value.end);
+                let text = match value.kind {
+                    Kind::Text => self.plain_text(source, value),
+                    _ => json,
+                };
+                let kind = value.kind;
+                self.set(slot, Value { kind, json, text });
+            }
+            None => {
+                let json = Span::new(value.start, value.end);
+                let index = u32::try_from(self.members.len()).expect("fewer members than bytes");
+                self.others.push((plain_name, index));
+                self.members.push(Member {
+                    name: Name::Other(Span::new(name.start, name.end)),
+                    value: Value {
+                        kind: value.kind,
+                        json,
+                        text: json,
+                    },
+                });
+            }
+        }
+    }
+
+    /// Where the characters lie that a text means: between its quotes, or, where it has escapes,
+    /// decoded at the end of the event's text.
+    fn plain_text(&mut self, source: &str, token: Token) -> Span {
+        let raw = Span::new(token.start, token.end).inner();
+        if !token.escaped {
+            return raw;
+        }
+        let start = self.text.len();
+        json::unescape(raw.of(source), &mut self.text);
+        Span::new(start, self.text.len())
+    }
+
+    /// Duplicates among the members that no step knows. By sorting: a hundred thousand members
+    /// take no quadratic time, and no choice of names can make it so.
+    fn settle_duplicates(&mut self) {
+        let Event {
+            text,
+            members,
+            others,
+            ..
+        } = self;
+        others.sort_unstable_by(|(name, index), (other, place)| {
+            name.of(text).cmp(other.of(text)).then(index.cmp(place))
+        });
+        for same in others.chunk_by(|(name, _), (other, _)| name.of(text) == other.of(text)) {
+            if let [(_, first), later @ .., (_, last)] = same {
+                members[*first as usize].value = members[*last as usize].value;
+                for (_, index) in later {
+                    members[*index as usize].name = Name::Gone;
+                }
+                members[*last as usize].name = Name::Gone;
+            }
+        }
+    }
+
+    fn append(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Span::new(start, self.text.len())
+    }
+
+    fn value(&self, slot: Slot) -> Option<&Value> {
+        let place = self.places[slot.index()]?;
+        Some(&self.members[place as usize].value)
+    }
+
+    /// The member's type; None where it is absent.
+    pub fn kind(&self, slot: Slot) -> Option<Kind> {
+        Some(self.value(slot)?.kind)
+    }
+
+    /// Type and characters: a text's as they are meant, another value's JSON.
+    pub fn get(&self, slot: Slot) -> Option<(Kind, &str)> {
+        let value = self.value(slot)?;
+        Some((value.kind, value.text.of(&self.text)))
+    }
+
+    /// The member's characters if it is a text.
+    pub fn text(&self, slot: Slot) -> Option<&str> {
+        match self.get(slot) {
+            Some((Kind::Text, text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn lacks(&self, slot: Slot, lack: Lack) -> bool {
+        let Some((kind, text)) = self.get(slot) else {
+            return true;
+        };
+        match lack {
+            Lack::Absent => false,
+            Lack::Null => kind == Kind::Null,
+            Lack::Falsy => is_falsy(kind, text),
+            Lack::NotText => kind != Kind::Text,
+        }
+    }
+
+    fn set(&mut self, slot: Slot, value: Value) {
+        match self.places[slot.index()] {
+            Some(place) => self.members[place as usize].value = value,
+            None => {
+                let place = u32::try_from(self.members.len()).expect("fewer members than bytes");
+                self.places[slot.index()] = Some(place);
+                self.members.push(Member {
+                    name: Name::Known(slot),
+                    value,
+                });
+            }
+        }
+    }
+
+    /// Sets a member to a text: in place, or at the end where it is new.
+    pub fn set_text(&mut self, slot: Slot, text: &str) {
+        let start = self.text.len();
+        json::quote(text, &mut self.text);
+        let json = Span::new(start, self.text.len());
+        let text = match self.text.len() - start - 2 == text.len() {
+            true => json.inner(),
+            false => self.append(text),
+        };
+        let kind = Kind::Text;
+        self.set(slot, Value { kind, json, text });
+    }
+
+    /// Sets a member to a value that is no text: in place, or at the end where it is new.
+    pub fn set_json(&mut self, slot: Slot, kind: Kind, json: &str) {
+        let json = self.append(json);
+        let text = json;
+        self.set(slot, Value { kind, json, text });
+    }
+
+    /// Keeps these members only, in this order.
+    pub fn select(&mut self, slots: &[Slot]) {
+        let before = self.members.len();
+        for slot in slots {
+            if let Some(place) = self.places[slot.index()] {
+                self.members.push(self.members[place as usize]);
+            }
+        }
+        self.members.drain(..before);
+        self.places.fill(None);
+        for (place, member) in (0..).zip(&self.members) {
+            if let Name::Known(slot) = member.name {
+                self.places[slot.index()] = Some(place);
+            }
+        }
+    }
+
+    /// Writes the event as compact JSON; what no step touched, byte for byte as it came.
+    pub fn write(&self, names: &Names, out: &mut Vec<u8>) {
+        out.push(b'{');
+        let mut first = true;
+        for member in &self.members {
+            let (name, colon) = match member.name {
+                Name::Known(slot) => (names.written(slot), ""),
+                Name::Other(name) => (name.of(&self.text), ":"),
+                Name::Gone => continue,
+            };
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(colon.as_bytes());
+            out.extend_from_slice(member.value.json.of(&self.text).as_bytes());
+        }
+        out.push(b'}');
+    }
+}
+
+fn is_falsy(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Null => true,
+        Kind::Boolean => text == "false",
+        Kind::Number => text.parse() == Ok(0.0),
+        Kind::Text => text.is_empty(),
+        Kind::List | Kind::Object => text[1..text.len() - 1].trim_ascii().is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Hashes that stand for what must not be read.
+
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::{Digest, Sha256};
+
+/// A hash as lower-case hex.
+pub(super) type HexDigest = [u8; 64];
+
+/// The hash key at work. Its key cannot be printed, nor got back.
+#[derive(Clone)]
+pub(super) struct Masking {
+    mac: Hmac<Sha256>,
+    key_id: Box<str>,
+}
+
+impl std::fmt::Debug for Masking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Masking({})", self.key_id)
+    }
+}
+
+impl Masking {
+    /// `key_id` says which key was used, where nothing is given by a hash of its own.
+    pub fn new(key: &SecretSlice<u8>, key_id: Option<&str>) -> Self {
+        let mac = Hmac::<Sha256>::new_from_slice(key.expose_secret())
+            .expect("HMAC takes keys of any length");
+        let key_id = match key_id {
+            Some(key_id) => key_id.into(),
+            None => as_str(&hex(&keyed(&mac, &[b"key-id"])))[..8].into(),
+        };
+        Masking { mac, key_id }
+    }
+
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// HMAC-SHA-256 of the member's name, a zero byte and the text: equal texts of different
+    /// members have different hashes.
+    pub fn of_member(&self, name: &str, text: &str) -> HexDigest {
+        hex(&keyed(
+            &self.mac,
+            &[name.as_bytes(), b"\0", text.as_bytes()],
+        ))
+    }
+
+    /// HMAC-SHA-256 of the text alone.
+    pub fn of_text(&self, text: &str) -> HexDigest {
+        hex(&keyed(&self.mac, &[text.as_bytes()]))
+    }
+}
+
+/// SHA-256 of the text: known texts can be found again by anybody who tries them.
+pub(super) fn unkeyed(text: &str) -> HexDigest {
+    hex(&Sha256::digest(text.as_bytes()).into())
+}
+
+pub(super) fn as_str(digest: &HexDigest) -> &str {
+    str::from_utf8(digest).expect("hex digits are ASCII")
+}
+
+/// The key's own two blocks were hashed once, when it was set: a copy starts after them.
+fn keyed(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = mac.clone();
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn hex(digest: &[u8; 32]) -> HexDigest {
+    let mut hex = [0; 64];
+    hex::encode_to_slice(digest, &mut hex).expect("64 hex digits hold 32 bytes");
+    hex
+}

@@ -1,0 +1,311 @@
+//! Reading a pipeline file: every mistake is kept, with its line, what is allowed, and the nearest
+//! name, so that one look at the errors is enough to mend the file.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::names::{Names, Slot};
+
+/// A mistake in a pipeline file, or in what was set beside it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", self.place())]
+pub struct SpecError {
+    /// The file, or the preset's name.
+    pub file: String,
+    /// Counted from 1; None where the mistake stands in no line.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// What was found wrong so far.
+#[derive(Debug)]
+pub(super) struct Mistakes<'t> {
+    file: &'t str,
+    text: &'t str,
+    found: Vec<SpecError>,
+}
+
+/// A table of the file. Asking for a key makes it an allowed one; whatever else is there is a
+/// mistake when the section is finished.
+#[derive(Debug)]
+pub(super) struct Section<'m, 't> {
+    title: String,
+    table: &'t DeTable<'t>,
+    span: Range<usize>,
+    allowed: Vec<&'static str>,
+    mistakes: &'m mut Mistakes<'t>,
+}
+
+impl SpecError {
+    fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+impl<'t> Mistakes<'t> {
+    pub fn new(file: &'t str, text: &'t str) -> Self {
+        let found = Vec::new();
+        Mistakes { file, text, found }
+    }
+
+    pub fn add(&mut self, span: &Range<usize>, message: String) {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        self.found.push(SpecError {
+            file: self.file.to_owned(),
+            line: Some(line),
+            message,
+        });
+    }
+
+    /// All mistakes in the order of the file.
+    pub fn into_sorted(mut self) -> Vec<SpecError> {
+        self.found.sort_by_key(|mistake| mistake.line);
+        self.found
+    }
+}
+
+impl<'m, 't> Section<'m, 't> {
+    pub fn new(
+        title: impl Into<String>,
+        table: &'t DeTable<'t>,
+        span: Range<usize>,
+        mistakes: &'m mut Mistakes<'t>,
+    ) -> Self {
+        Section {
+            title: title.into(),
+            table,
+            span,
+            allowed: Vec::new(),
+            mistakes,
+        }
+    }
+
+    /// Names the keys that nothing asked for. To be called when all were asked for.
+    pub fn finish(self) {
+        for key in self.table.keys() {
+            let name = key.get_ref();
+            if !self.allowed.contains(&name.as_ref()) {
+                let message = format!("{}: unknown key `{name}`", self.title);
+                let message = message + &allowed(name, &self.allowed);
+                self.mistakes.add(&key.span(), message);
+            }
+        }
+    }
+
+    pub fn mistake(&mut self, message: &str) {
+        let span = self.span.clone();
+        self.mistakes
+            .add(&span, format!("{}: {message}", self.title));
+    }
+
+    pub fn mistake_at(&mut self, span: &Range<usize>, message: &str) {
+        self.mistakes
+            .add(span, format!("{}: {message}", self.title));
+    }
+
+    pub fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.allowed.push(key);
+        self.table.get(key)
+    }
+
+    fn wrong(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let found = value.get_ref().type_str();
+        let message = format!("`{key}` must be {wanted}, not {found}");
+        self.mistake_at(&value.span(), &message);
+    }
+
+    /// Takes what `found` holds and calls its absence a mistake.
+    fn needed<T>(&mut self, key: &str, found: Option<T>) -> Option<T> {
+        if !self.table.contains_key(key) {
+            self.mistake(&format!("`{key}` is missing"));
+        }
+        found
+    }
+
+    pub fn text(&mut self, key: &'static str) -> Option<&'t str> {
+        let value = self.value(key)?;
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.wrong(key, value, "a text");
+        }
+        text
+    }
+
+    pub fn needed_text(&mut self, key: &'static str) -> Option<&'t str> {
+        let text = self.text(key);
+        self.needed(key, text)
+    }
+
+    /// A list of texts, at least one, each once.
+    pub fn texts(&mut self, key: &'static str) -> Option<Vec<&'t str>> {
+        let value = self.value(key)?;
+        let texts = list_of_texts(value.get_ref());
+        match &texts {
+            None => self.wrong(key, value, "a list of texts"),
+            Some(texts) => self.check_list(key, value.span(), texts),
+        }
+        texts
+    }
+
+    pub fn needed_texts(&mut self, key: &'static str) -> Option<Vec<&'t str>> {
+        let texts = self.texts(key);
+        self.needed(key, texts)
+    }
+
+    fn check_list(&mut self, key: &str, span: Range<usize>, texts: &[&str]) {
+        if texts.is_empty() {
+            self.mistake_at(&span, &format!("`{key}` must not be empty"));
+        }
+        for (index, text) in texts.iter().enumerate() {
+            if texts[..index].contains(text) {
+                self.mistake_at(&span, &format!("`{key}` holds `{text}` twice"));
+            }
+        }
+    }
+
+    /// A whole number above zero.
+    pub fn positive(&mut self, key: &'static str) -> Option<u64> {
+        let value = self.value(key)?;
+        let integer = value.get_ref().as_integer();
+        let digits = integer.map(|integer| (integer.as_str(), integer.radix()));
+        let number = digits.and_then(|(digits, radix)| u64::from_str_radix(digits, radix).ok());
+        let number = number.filter(|number| *number > 0);
+        if number.is_none() {
+            let message = format!("`{key}` must be a whole number above 0");
+            self.mistake_at(&value.span(), &message);
+        }
+        number
+    }
+
+    /// One of the names in `choices`.
+    pub fn choice<T: Clone>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let name = self.text(key)?;
+        let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
+        self.choose(key, name, &span, choices)
+    }
+
+    pub fn needed_choice<T: Clone>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let choice = self.choice(key, choices);
+        self.needed(key, choice)
+    }
+
+    fn choose<T: Clone>(
+        &mut self,
+        key: &str,
+        name: &str,
+        span: &Range<usize>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let found = choices.iter().find(|(known, _)| *known == name);
+        if found.is_none() {
+            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+            let message = format!("unknown `{key}` `{name}`{}", allowed(name, &names));
+            self.mistake_at(span, &message);
+        }
+        found.map(|(_, choice)| choice.clone())
+    }
+
+    /// A list of the names in `choices`.
+    pub fn choices<T: Clone>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<Vec<T>> {
+        let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
+        let names = self.texts(key)?;
+        let chosen: Vec<_> = names
+            .iter()
+            .map(|name| self.choose(key, name, &span, choices))
+            .collect();
+        chosen.into_iter().collect()
+    }
+
+    /// A member of the event.
+    pub fn field(&mut self, key: &'static str, names: &mut Names) -> Option<Slot> {
+        self.text(key).map(|name| names.slot(name))
+    }
+
+    pub fn needed_field(&mut self, key: &'static str, names: &mut Names) -> Option<Slot> {
+        self.needed_text(key).map(|name| names.slot(name))
+    }
+
+    /// Members of the event, at least one.
+    pub fn needed_fields(&mut self, names: &mut Names) -> Option<Vec<Slot>> {
+        let fields = self.needed_texts("fields")?;
+        Some(fields.iter().map(|name| names.slot(name)).collect())
+    }
+
+    /// A table from names to lists of texts.
+    pub fn needed_lists(&mut self, key: &'static str) -> Option<Vec<(&'t str, Vec<&'t str>)>> {
+        let value = self.value(key);
+        let value = self.needed(key, value)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(key, value, "a table of lists of texts");
+            return None;
+        };
+        let mut lists = Vec::new();
+        for (name, list) in table.iter() {
+            match list_of_texts(list.get_ref()) {
+                None => self.wrong(name.get_ref(), list, "a list of texts"),
+                Some(texts) => lists.push((name.get_ref().as_ref(), texts)),
+            }
+        }
+        Some(lists)
+    }
+
+    /// The sections of a name: `[key]`, or each `[[key]]`.
+    pub fn tables(&mut self, key: &'static str, many: bool) -> Vec<Found<'t>> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let found = match value.get_ref() {
+            DeValue::Table(table) if !many => Some(vec![(table, value.span())]),
+            DeValue::Array(array) if many => array
+                .iter()
+                .map(|each| Some((each.get_ref().as_table()?, each.span())))
+                .collect(),
+            _ => None,
+        };
+        if found.is_none() {
+            let shape = if many { "[[…]]" } else { "[…]" };
+            self.wrong(key, value, &shape.replace('…', key));
+        }
+        found.unwrap_or_default()
+    }
+
+    /// A section below this one.
+    pub fn below(&mut self, title: String, (table, span): Found<'t>) -> Section<'_, 't> {
+        Section::new(title, table, span, self.mistakes)
+    }
+}
+
+/// A table and where it stands.
+pub(super) type Found<'t> = (&'t DeTable<'t>, Range<usize>);
+
+fn list_of_texts<'t>(value: &'t DeValue<'t>) -> Option<Vec<&'t str>> {
+    let items = value.as_array()?.iter();
+    items.map(|item| item.get_ref().as_str()).collect()
+}
+
+/// The end of an error about a name: the one that was meant, perhaps, and all there are.
+pub(super) fn allowed(name: &str, known: &[&str]) -> String {
+    let likeness = |known: &&str| strsim::jaro_winkler(name, known);
+    let nearest = known
+        .iter()
+        .copied()
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+        .filter(|nearest| likeness(nearest) > 0.7);
+    let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?"));
+    let hint = hint.unwrap_or_default();
+    format!("{hint} (allowed: {})", known.join(", "))
+}

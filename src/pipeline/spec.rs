@@ -1,0 +1,239 @@
+//! A pipeline as its file says it.
+
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::compiled::{Compiled, Options};
+use super::count::Count;
+use super::names::Names;
+use super::section::{Mistakes, Section, SpecError};
+use super::steps::{STEPS, Step};
+
+/// A pipeline that was read from TOML and is without mistakes of its own. Its topics and its group
+/// may still be changed before it is compiled.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub(super) file: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) group: String,
+    pub(super) input: Vec<String>,
+    pub(super) output: String,
+    pub(super) dead_letters: Option<String>,
+    pub(super) tombstones: Tombstones,
+    pub(super) others: Others,
+    pub(super) summary: Option<SummarySpec>,
+    pub(super) stages: Vec<Stage>,
+    pub(super) counts: Vec<Count>,
+    pub(super) names: Names,
+}
+
+/// What becomes of a null value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Tombstones {
+    Pass,
+    Reject,
+}
+
+/// What becomes of JSON that is no object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Others {
+    Reject,
+    Filter,
+}
+
+/// When the counts are published, and where.
+#[derive(Clone, Debug)]
+pub(super) struct SummarySpec {
+    pub topic: String,
+    pub every_records: Option<u64>,
+    pub every_seconds: Option<u64>,
+}
+
+/// A step and its name, by which errors and filter reasons speak of it.
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub name: Arc<str>,
+    pub step: Arc<dyn Step>,
+}
+
+const TOMBSTONES: &[(&str, Tombstones)] =
+    &[("pass", Tombstones::Pass), ("reject", Tombstones::Reject)];
+
+const OTHERS: &[(&str, Others)] = &[("reject", Others::Reject), ("filter", Others::Filter)];
+
+impl Spec {
+    /// Reads a pipeline file.
+    ///
+    /// # Errors
+    /// All mistakes, in the order of the file.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, Vec<SpecError>> {
+        let mut mistakes = Mistakes::new(file_name, text);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let span = error.span().unwrap_or_default();
+            mistakes.add(&span, error.message().to_owned());
+        }
+        // What a syntax error left over would only bring up mistakes that are none.
+        if !errors.is_empty() {
+            return Err(mistakes.into_sorted());
+        }
+        let span = table.span();
+        let section = Section::new("the pipeline", table.get_ref(), span, &mut mistakes);
+        let spec = Self::read(file_name, section);
+        let errors = mistakes.into_sorted();
+        spec.filter(|_| errors.is_empty()).ok_or(errors)
+    }
+
+    fn read(file_name: &str, mut top: Section<'_, '_>) -> Option<Self> {
+        let mut names = Names::default();
+        let name = top.needed_text("name");
+        let description = top.text("description");
+        let group = top.needed_text("group");
+        let input = top.needed_texts("input");
+        let output = top.needed_text("output");
+        let dead_letters = top.text("dead_letters");
+        let tombstones = top.choice("tombstones", TOMBSTONES);
+        let others = top.choice("others", OTHERS);
+        let summary = read_summary(&mut top);
+        let stages = read_stages(&mut top, &mut names);
+        let counts = read_counts(&mut top, &mut names);
+        top.finish();
+        Some(Spec {
+            file: file_name.to_owned(),
+            name: name?.to_owned(),
+            description: description.unwrap_or_default().to_owned(),
+            group: group?.to_owned(),
+            input: input?.into_iter().map(String::from).collect(),
+            output: output?.to_owned(),
+            dead_letters: dead_letters.map(String::from),
+            tombstones: tombstones.unwrap_or(Tombstones::Reject),
+            others: others.unwrap_or(Others::Reject),
+            summary,
+            stages,
+            counts,
+            names,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One line on what it is for.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    pub fn override_group(&mut self, group: impl Into<String>) {
+        self.group = group.into();
+    }
+
+    pub fn override_input(&mut self, topics: Vec<String>) {
+        self.input = topics;
+    }
+
+    pub fn override_output(&mut self, topic: impl Into<String>) {
+        self.output = topic.into();
+    }
+
+    /// One topic for the dead letters of all input topics.
+    pub fn override_dead_letters(&mut self, topic: impl Into<String>) {
+        self.dead_letters = Some(topic.into());
+    }
+
+    /// Where the pipeline publishes summaries; does nothing where it has none.
+    pub fn override_summary(&mut self, topic: impl Into<String>) {
+        if let Some(summary) = &mut self.summary {
+            summary.topic = topic.into();
+        }
+    }
+
+    /// Makes it ready to run.
+    ///
+    /// # Errors
+    /// Where a hash key is needed and none is given, and where topics are named that Kafka does
+    /// not take or that would feed the pipeline its own output. All of them at once.
+    pub fn compile(self, options: &Options) -> Result<Compiled, Vec<SpecError>> {
+        Compiled::new(self, options)
+    }
+}
+
+fn read_summary(top: &mut Section<'_, '_>) -> Option<SummarySpec> {
+    let found = top.tables("summary", false).pop()?;
+    let mut section = top.below("summary".to_owned(), found);
+    let topic = section.needed_text("topic");
+    let every_records = section.positive("every_records");
+    let every_seconds = section.positive("every_seconds");
+    if every_records.is_none() && every_seconds.is_none() {
+        section.mistake("`every_records`, `every_seconds` or both are needed");
+    }
+    section.finish();
+    Some(SummarySpec {
+        topic: topic?.to_owned(),
+        every_records,
+        every_seconds,
+    })
+}
+
+fn read_stages(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for (index, found) in top.tables("step", true).into_iter().enumerate() {
+        let title = format!("step {}", index + 1);
+        let section = top.below(title, found);
+        stages.extend(read_stage(section, names, &stages));
+    }
+    stages
+}
+
+fn read_stage(mut section: Section<'_, '_>, names: &mut Names, before: &[Stage]) -> Option<Stage> {
+    let kinds: Vec<_> = STEPS.iter().map(|(kind, _)| (*kind, *kind)).collect();
+    // Without its kind nobody knows which keys a step may have.
+    let kind = section.needed_choice("do", &kinds)?;
+    let name = section.text("name").map(Arc::from);
+    let (_, read) = STEPS.iter().find(|(known, _)| *known == kind)?;
+    let step = read(&mut section, names);
+    section.finish();
+    Some(Stage {
+        name: name.unwrap_or_else(|| own_name(kind, before)),
+        step: step?.into(),
+    })
+}
+
+/// A step that has no name is called by its kind; the second of a kind `kind-2`, and so on.
+fn own_name(kind: &str, before: &[Stage]) -> Arc<str> {
+    let taken = |name: &str| before.iter().any(|stage| *stage.name == *name);
+    let numbered = (2..).map(|n| format!("{kind}-{n}"));
+    let mut candidates = std::iter::once(kind.to_owned()).chain(numbered);
+    let free = candidates.find(|name| !taken(name));
+    free.expect("numbers do not end").into()
+}
+
+fn read_counts(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Count> {
+    let mut counts: Vec<Count> = Vec::new();
+    for (index, found) in top.tables("count", true).into_iter().enumerate() {
+        let mut section = top.below(format!("count {}", index + 1), found);
+        let Some(count) = Count::read(&mut section, names) else {
+            section.finish();
+            continue;
+        };
+        if counts.iter().any(|other| collide(other, &count)) {
+            section.mistake(&format!("the name `{}` is taken", count.name));
+        }
+        section.finish();
+        counts.push(count);
+    }
+    counts
+}
+
+/// Counts are found by their names: two must not share one, nor may a count be called as a group.
+fn collide(one: &Count, other: &Count) -> bool {
+    match one.is_grouped() && other.is_grouped() {
+        true => one.top() == other.top() && one.name == other.name,
+        false => one.top() == other.top(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

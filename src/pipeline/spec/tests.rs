@@ -1,0 +1,151 @@
+use super::*;
+
+const GOOD: &str = r#"
+name = "mine"
+group = "g"
+input = ["in"]
+output = "out"
+
+[[step]]
+do = "require"
+fields = ["a"]
+
+[[step]]
+do = "require"
+fields = ["b"]
+
+[[step]]
+do = "require"
+name = "third"
+fields = ["c"]
+"#;
+
+fn mistakes(text: &str) -> Vec<String> {
+    let errors = Spec::parse(text, "mine.toml").expect_err("it has mistakes");
+    errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn steps_are_called_by_their_kind_or_as_they_are_named() {
+    let spec = Spec::parse(GOOD, "mine.toml").unwrap();
+    let names: Vec<_> = spec.stages.iter().map(|stage| &*stage.name).collect();
+    assert_eq!(names, ["require", "require-2", "third"]);
+    assert_eq!((spec.name(), spec.description()), ("mine", ""));
+}
+
+#[test]
+fn all_mistakes_are_named_at_once_with_line_and_nearest_name() {
+    let text = r#"
+name = 7
+gruop = "g"
+input = "in"
+output = "out"
+tombstones = "keep"
+
+[summary]
+topic = "s"
+every_record = 0
+
+[[step]]
+do = "requrie"
+
+[[step]]
+do = "require"
+feilds = ["a"]
+missing = "nul"
+
+[[step]]
+do = "keep-if"
+field = "a"
+values = ["x", "x"]
+
+[[step]]
+fields = ["a"]
+
+[[step]]
+do = "categorise"
+field = "a"
+into = "b"
+otherwise = "x"
+categories = { A = "a" }
+
+[[count]]
+name = "n"
+of = "rejected"
+by = "a"
+"#;
+    let steps = "require, type, ip, time, keep-if, default, set, hash, key-id, categorise, flag, \
+                 format-time, stamp, select";
+    let tops = "name, description, group, input, output, dead_letters, tombstones, others, \
+                summary, step, count";
+    let expected = [
+        "1: the pipeline: `group` is missing".to_owned(),
+        "2: the pipeline: `name` must be a text, not integer".to_owned(),
+        format!("3: the pipeline: unknown key `gruop`; did you mean `group`? (allowed: {tops})"),
+        "4: the pipeline: `input` must be a list of texts, not string".to_owned(),
+        "6: the pipeline: unknown `tombstones` `keep` (allowed: pass, reject)".to_owned(),
+        "8: summary: `every_records`, `every_seconds` or both are needed".to_owned(),
+        "10: summary: unknown key `every_record`; did you mean `every_records`? (allowed: topic, \
+         every_records, every_seconds)"
+            .to_owned(),
+        format!("13: step 1: unknown `do` `requrie`; did you mean `require`? (allowed: {steps})"),
+        "15: step 2: `fields` is missing".to_owned(),
+        "17: step 2: unknown key `feilds`; did you mean `fields`? (allowed: do, name, fields, \
+         missing)"
+            .to_owned(),
+        "18: step 2: unknown `missing` `nul`; did you mean `null`? (allowed: absent, null, falsy, \
+         not-text)"
+            .to_owned(),
+        "23: step 3: `values` holds `x` twice".to_owned(),
+        "25: step 4: `do` is missing".to_owned(),
+        "33: step 5: `A` must be a list of texts, not string".to_owned(),
+        "35: count 1: `by` is only for what is emitted".to_owned(),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|mistake| format!("mine.toml:{mistake}"))
+        .collect();
+    assert_eq!(mistakes(text), expected);
+}
+
+#[test]
+fn what_is_no_toml_is_named_by_line() {
+    let found = mistakes("name = \"x\"\ninput = [\n");
+    assert!(found[0].starts_with("mine.toml:"), "{found:?}");
+    let found = mistakes(&GOOD.replace("group = ", "group "));
+    assert!(found[0].starts_with("mine.toml:3: "), "{found:?}");
+}
+
+#[test]
+fn counts_do_not_share_a_name() {
+    let counts = |counts: &str| format!("{GOOD}\n{counts}");
+    let twice = "[[count]]\nname = \"a\"\n[[count]]\nname = \"a\"\nby = \"b\"";
+    assert_eq!(
+        mistakes(&counts(twice)),
+        ["mine.toml:22: count 2: the name `a` is taken"]
+    );
+    let group = "[[count]]\nname = \"l\"\n[[count]]\nname = \"a\"\nby = \"b\"\ngroup = \"l\"";
+    assert_eq!(
+        mistakes(&counts(group)),
+        ["mine.toml:22: count 2: the name `a` is taken"]
+    );
+    let fine = "[[count]]\nname = \"a\"\nby = \"a\"\ngroup = \"l\"\n\
+                [[count]]\nname = \"b\"\nby = \"b\"\ngroup = \"l\"";
+    assert!(Spec::parse(&counts(fine), "mine.toml").is_ok());
+    let no_by = "[[count]]\nname = \"a\"\ngroup = \"l\"";
+    assert_eq!(
+        mistakes(&counts(no_by)),
+        ["mine.toml:19: count 1: `group`, `as` and `contains` need `by`"]
+    );
+}
+
+#[test]
+fn sections_have_their_shape() {
+    assert_eq!(
+        mistakes(&format!(
+            "step = 1\n{}",
+            &GOOD[..GOOD.find("[[step]]").unwrap()]
+        )),
+        ["mine.toml:1: the pipeline: `step` must be [[step]], not integer"]
+    );
+}

@@ -1,0 +1,96 @@
+//! `categorise`: a member that says to which class another's text belongs.
+
+use super::{Context, Step};
+use crate::pipeline::event::Event;
+use crate::pipeline::names::{Names, Slot};
+use crate::pipeline::outcome::Stop;
+use crate::pipeline::section::Section;
+
+#[derive(Debug)]
+struct Categorise {
+    field: Slot,
+    into: Slot,
+    categories: Vec<Category>,
+    otherwise: Box<str>,
+}
+
+/// A class and the texts that belong to it, whatever their case.
+#[derive(Debug)]
+struct Category {
+    name: Box<str>,
+    texts: Vec<Box<str>>,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+    let field = section.needed_field("field", names);
+    let into = section.needed_field("into", names);
+    let categories = section.needed_lists("categories");
+    let otherwise = section.needed_text("otherwise");
+    let categories = categories?.into_iter().map(|(name, texts)| Category {
+        name: name.into(),
+        texts: texts.into_iter().map(Box::from).collect(),
+    });
+    Some(Box::new(Categorise {
+        field: field?,
+        into: into?,
+        categories: categories.collect(),
+        otherwise: otherwise?.into(),
+    }))
+}
+
+impl Categorise {
+    fn category(&self, text: &str) -> &str {
+        let alike = |category: &&Category| {
+            let mut texts = category.texts.iter();
+            texts.any(|known| known.eq_ignore_ascii_case(text))
+        };
+        let found = self.categories.iter().find(alike);
+        found.map_or(&self.otherwise, |category| &category.name)
+    }
+}
+
+impl Step for Categorise {
+    fn apply(&self, event: &mut Event, _: &Context<'_>) -> Result<(), Stop> {
+        let category = match event.text(self.field) {
+            Some(text) => self.category(text),
+            None => &self.otherwise,
+        };
+        event.set_text(self.into, category);
+        Ok(())
+    }
+
+    fn explain(&self, names: &Names) -> String {
+        let (into, field) = (names.name(self.into), names.name(self.field));
+        let categories = self.categories.iter();
+        let categories: Vec<_> = categories
+            .map(|category| format!("{} ({})", category.name, category.texts.join(", ")))
+            .collect();
+        let (categories, otherwise) = (categories.join(", "), &self.otherwise);
+        format!("set {into} by {field}: {categories}, else {otherwise}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+
+    #[test]
+    fn case_does_not_matter_and_the_rest_has_a_class() {
+        let categories = r#"categories = { Mobile = ["android", "ios"], Tablet = ["ipad"] }"#;
+        let step = step(&format!(
+            r#"do = "categorise", field = "a", into = "c", {categories}, otherwise = "Unknown""#
+        ));
+        for (value, category) in [
+            (r#""android""#, "Mobile"),
+            (r#""iOS""#, "Mobile"),
+            (r#""IPAD""#, "Tablet"),
+            (r#""ipad ""#, "Unknown"),
+            ("null", "Unknown"),
+            ("[1]", "Unknown"),
+        ] {
+            let expected = format!(r#"{{"a":{value},"c":"{category}"}}"#);
+            assert_eq!(step.run(&format!(r#"{{"a":{value}}}"#)), emitted(&expected));
+        }
+        assert_eq!(step.run("{}"), emitted(r#"{"c":"Unknown"}"#));
+    }
+}

@@ -1,0 +1,74 @@
+//! `format-time`: an event's time, written another way.
+
+use super::time::read_time;
+use super::{Context, Step};
+use crate::pipeline::event::Event;
+use crate::pipeline::names::{Names, Slot};
+use crate::pipeline::outcome::{ErrorType, Stop};
+use crate::pipeline::section::Section;
+use crate::pipeline::time::{Format, set_rendered};
+
+#[derive(Debug)]
+struct FormatTime {
+    field: Slot,
+    into: Slot,
+    format: Format,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+    let field = section.needed_field("field", names);
+    let into = section.field("into", names);
+    let format = section.needed_choice("format", Format::NAMES);
+    Some(Box::new(FormatTime {
+        field: field?,
+        into: into.or(field)?,
+        format: format?,
+    }))
+}
+
+impl Step for FormatTime {
+    fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
+        let moment = read_time(event, self.field, context.names)?;
+        let rendered = moment.render(self.format, context.zone).ok_or_else(|| {
+            let name = context.names.name(self.field);
+            let detail = format!("{name} is outside years 1 to 9999 in the time zone");
+            Stop::rejected(ErrorType::InvalidTimestamp, detail)
+        })?;
+        set_rendered(event, self.into, self.format, &rendered);
+        Ok(())
+    }
+
+    fn explain(&self, names: &Names) -> String {
+        let (into, field) = (names.name(self.into), names.name(self.field));
+        format!("set {into} to {field} as {}", self.format.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+
+    #[test]
+    fn a_time_is_written_anew_in_place_or_beside() {
+        let beside = step(r#"do = "format-time", field = "t", into = "at", format = "rfc3339""#);
+        assert_eq!(
+            beside.run(r#"{"t":"1694479551"}"#),
+            emitted(r#"{"t":"1694479551","at":"2023-09-12T00:45:51Z"}"#)
+        );
+        let in_place = step(r#"do = "format-time", field = "t", format = "human""#);
+        assert_eq!(
+            in_place.run(r#"{"t":1694479551.9,"b":1}"#),
+            emitted(r#"{"t":"2023-09-12 00:45:51","b":1}"#)
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_rejected() {
+        let step = step(r#"do = "format-time", field = "t", format = "human""#);
+        let detail = "t (text) is no time of years 1 to 9999";
+        assert_eq!(
+            step.run(r#"{"t":"soon"}"#),
+            rejected("invalid_timestamp", detail)
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! The steps that a pipeline is made of, one file each.
+
+mod categorise;
+mod default;
+mod flag;
+mod format_time;
+mod hash;
+mod ip;
+mod keep_if;
+mod key_id;
+mod require;
+mod select;
+mod set;
+mod stamp;
+mod time;
+mod typed;
+
+use std::fmt::Debug;
+
+use chrono_tz::Tz;
+
+use super::event::{Event, Lack};
+use super::masking::Masking;
+use super::names::Names;
+use super::outcome::Stop;
+use super::section::Section;
+use super::time::Now;
+
+/// One piece of work on an event.
+pub(super) trait Step: Debug + Send + Sync {
+    /// Works on the event, or ends its way.
+    fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop>;
+
+    /// What it does, for a person to read.
+    fn explain(&self, names: &Names) -> String;
+
+    /// Whether it cannot work without a hash key.
+    fn needs_key(&self) -> bool {
+        false
+    }
+}
+
+/// What steps may look at besides the event.
+pub(super) struct Context<'a> {
+    pub names: &'a Names,
+    pub masking: Option<&'a Masking>,
+    pub zone: Tz,
+    pub now: Now,
+}
+
+/// Reads a step's keys. None where a mistake was noted.
+type Read = fn(&mut Section<'_, '_>, &mut Names) -> Option<Box<dyn Step>>;
+
+/// All steps by the name that `do` takes.
+pub(super) const STEPS: &[(&str, Read)] = &[
+    ("require", require::read),
+    ("type", typed::read),
+    ("ip", ip::read),
+    ("time", time::read),
+    ("keep-if", keep_if::read),
+    ("default", default::read),
+    ("set", set::read),
+    ("hash", hash::read),
+    ("key-id", key_id::read),
+    ("categorise", categorise::read),
+    ("flag", flag::read),
+    ("format-time", format_time::read),
+    ("stamp", stamp::read),
+    ("select", select::read),
+];
+
+/// The ways to be missing by their names in a pipeline file.
+pub(super) const LACKS: &[(&str, Lack)] = &[
+    ("absent", Lack::Absent),
+    ("null", Lack::Null),
+    ("falsy", Lack::Falsy),
+    ("not-text", Lack::NotText),
+];
+
+impl Lack {
+    fn explain(self) -> &'static str {
+        match self {
+            Lack::Absent => "absent",
+            Lack::Null => "absent or null",
+            Lack::Falsy => "absent, null, false, zero or empty",
+            Lack::NotText => "anything but a text",
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,124 @@
+//! `type`: members that must be of a type.
+
+use super::{Context, Step};
+use crate::pipeline::event::Event;
+use crate::pipeline::json::Kind;
+use crate::pipeline::names::{Names, Slot};
+use crate::pipeline::outcome::{ErrorType, Stop};
+use crate::pipeline::section::Section;
+
+#[derive(Debug)]
+struct Typed {
+    fields: Vec<Slot>,
+    /// None stands for an absent member.
+    allowed: Vec<Option<Kind>>,
+    otherwise: Otherwise,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Otherwise {
+    Reject,
+    Filter,
+}
+
+const KINDS: &[(&str, Option<Kind>)] = &[
+    ("text", Some(Kind::Text)),
+    ("number", Some(Kind::Number)),
+    ("boolean", Some(Kind::Boolean)),
+    ("null", Some(Kind::Null)),
+    ("list", Some(Kind::List)),
+    ("object", Some(Kind::Object)),
+    ("absent", None),
+];
+
+const OTHERWISE: &[(&str, Otherwise)] =
+    &[("reject", Otherwise::Reject), ("filter", Otherwise::Filter)];
+
+pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+    let fields = section.needed_fields(names);
+    let allowed = section.choices("allowed", KINDS);
+    let otherwise = section.choice("otherwise", OTHERWISE);
+    Some(Box::new(Typed {
+        fields: fields?,
+        allowed: allowed.unwrap_or_else(|| vec![Some(Kind::Text)]),
+        otherwise: otherwise.unwrap_or(Otherwise::Reject),
+    }))
+}
+
+fn name(kind: Option<Kind>) -> &'static str {
+    kind.map_or("absent", Kind::as_str)
+}
+
+impl Typed {
+    fn allowed(&self) -> String {
+        let names: Vec<_> = self.allowed.iter().map(|kind| name(*kind)).collect();
+        names.join(" or ")
+    }
+
+    fn refuse(&self, field: &str, found: Option<Kind>) -> Stop {
+        match self.otherwise {
+            Otherwise::Filter => Stop::Filtered,
+            Otherwise::Reject => {
+                let (found, allowed) = (name(found), self.allowed());
+                let detail = format!("{field} is {found}, not {allowed}");
+                Stop::rejected(ErrorType::TransformationError, detail)
+            }
+        }
+    }
+}
+
+impl Step for Typed {
+    fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
+        for slot in &self.fields {
+            let kind = event.kind(*slot);
+            if !self.allowed.contains(&kind) {
+                return Err(self.refuse(context.names.name(*slot), kind));
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self, names: &Names) -> String {
+        let otherwise = match self.otherwise {
+            Otherwise::Reject => "reject",
+            Otherwise::Filter => "drop",
+        };
+        let (fields, allowed) = (names.list(&self.fields), self.allowed());
+        format!("{otherwise} where one of {fields} is not {allowed}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+
+    #[test]
+    fn a_member_is_text_unless_said_otherwise() {
+        let step = step(r#"do = "type", fields = ["a", "b"]"#);
+        assert_eq!(
+            step.run(r#"{"a":"","b":"x"}"#),
+            emitted(r#"{"a":"","b":"x"}"#)
+        );
+        for (event, detail) in [
+            (r#"{"a":"x","b":7}"#, "b is number, not text"),
+            (r#"{"a":"x"}"#, "b is absent, not text"),
+            (r#"{"a":["secret"]}"#, "a is list, not text"),
+        ] {
+            assert_eq!(step.run(event), rejected("transformation_error", detail));
+        }
+    }
+
+    #[test]
+    fn other_types_may_be_dropped() {
+        let allowed = r#"allowed = ["text", "number", "boolean", "null"]"#;
+        let step = step(&format!(
+            r#"do = "type", fields = ["a"], {allowed}, otherwise = "filter""#
+        ));
+        for event in ["{}", r#"{"a":[]}"#, r#"{"a":{}}"#] {
+            assert_eq!(step.run(event), Ran::Filtered, "{event}");
+        }
+        for event in [r#"{"a":null}"#, r#"{"a":true}"#, r#"{"a":1}"#] {
+            assert_eq!(step.run(event), emitted(event));
+        }
+    }
+}

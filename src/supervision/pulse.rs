@@ -1,0 +1,228 @@
+//! What an actor at work lets its supervisor see: since when it is busy, and whether the item it
+//! is at may be what kills it.
+//!
+//! Every turn of an actor's thread is marked busy by the supervisor's own code, so no actor can
+//! forget it. Handlers add [`Pulse::busy`] where a turn may take many messages, [`Pulse::waiting`]
+//! where the outside world is waited for, [`Pulse::item`] where data could be the killer. Each
+//! costs a few atomics and one reading of the clock; nothing is allocated.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+    thread,
+    time::Duration,
+};
+
+use super::{Clock, Incarnation, Moment};
+
+/// Stands in [`Beat::busy_since`] where nothing is being done.
+const IDLE: u64 = u64::MAX;
+
+/// One incarnation's signs of life. Clones show the same.
+#[derive(Clone)]
+pub struct Pulse(Arc<Beat>);
+
+struct Beat {
+    clock: Arc<dyn Clock>,
+    incarnation: Incarnation,
+    /// Nanoseconds on the clock, or [`IDLE`].
+    busy_since: AtomicU64,
+    suspect: AtomicBool,
+    abandoned: AtomicBool,
+    failure: OnceLock<String>,
+}
+
+impl Pulse {
+    pub(super) fn new(clock: Arc<dyn Clock>, incarnation: Incarnation) -> Self {
+        Pulse(Arc::new(Beat {
+            clock,
+            incarnation,
+            busy_since: AtomicU64::new(IDLE),
+            suspect: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+            failure: OnceLock::new(),
+        }))
+    }
+
+    /// Whose pulse it is. Hand it on with what is sent, so that late work can be told (P3).
+    pub fn incarnation(&self) -> Incarnation {
+        self.0.incarnation
+    }
+
+    /// A piece of work begins: it is hung when it lasts too long. Where one is in the midst of
+    /// another, as a handler is in its thread's turn, the outer one's time begins anew after it:
+    /// what was finished is progress.
+    pub fn busy(&self) -> Busy {
+        let outer = self.0.busy_since.swap(self.nanos(), Relaxed);
+        Busy {
+            pulse: self.clone(),
+            outer,
+        }
+    }
+
+    /// A wait for the outside world begins, the broker's back-pressure for one: the time does not
+    /// count as work, so it is never taken for a hang (P7).
+    pub fn waiting(&self) -> Waiting {
+        let since = self.0.busy_since.swap(IDLE, Relaxed);
+        let worked = (since != IDLE).then(|| self.nanos().saturating_sub(since));
+        Waiting {
+            pulse: self.clone(),
+            worked,
+        }
+    }
+
+    /// Work on an item begins. Whoever panics or hangs before the guard is dropped is
+    /// [blamed](super::Restarted::blamed) on that item (P5).
+    pub fn item(&self) -> Item {
+        self.0.suspect.store(true, Release);
+        Item {
+            pulse: self.clone(),
+        }
+    }
+
+    /// Says why the actor is about to stop its context: the exit is then
+    /// [`Exit::Failed`](super::Exit::Failed). The first reason stays. Names and types only (P10).
+    pub fn fail(&self, reason: impl Into<String>) {
+        let _ = self.0.failure.set(reason.into());
+    }
+
+    /// True when another incarnation has taken over and nothing done here is of use any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Acquire)
+    }
+
+    pub(super) fn abandon(&self) {
+        self.0.abandoned.store(true, Release);
+    }
+
+    /// How long the present piece of work lasts; zero where there is none.
+    pub(super) fn busy_for(&self, now: Moment) -> Duration {
+        match self.0.busy_since.load(Relaxed) {
+            IDLE => Duration::ZERO,
+            since => now.since(Moment::START + Duration::from_nanos(since)),
+        }
+    }
+
+    pub(super) fn is_suspect(&self) -> bool {
+        self.0.suspect.load(Acquire)
+    }
+
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.0.failure.get().map(String::as_str)
+    }
+
+    fn nanos(&self) -> u64 {
+        // 584 years fit; a clock that ran longer would merely stand still.
+        let since_start = self.0.clock.now().since(Moment::START);
+        u64::try_from(since_start.as_nanos()).unwrap_or(IDLE - 1)
+    }
+}
+
+/// See [`Pulse::busy`].
+#[must_use = "the work ends where this is dropped"]
+pub struct Busy {
+    pulse: Pulse,
+    outer: u64,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let since = match self.outer {
+            IDLE => IDLE,
+            _ => self.pulse.nanos(),
+        };
+        self.pulse.0.busy_since.store(since, Relaxed);
+    }
+}
+
+/// See [`Pulse::waiting`].
+#[must_use = "the wait ends where this is dropped"]
+pub struct Waiting {
+    pulse: Pulse,
+    worked: Option<u64>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(worked) = self.worked {
+            let since = self.pulse.nanos().saturating_sub(worked);
+            self.pulse.0.busy_since.store(since, Relaxed);
+        }
+    }
+}
+
+/// See [`Pulse::item`].
+#[must_use = "the item is done where this is dropped"]
+pub struct Item {
+    pulse: Pulse,
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        // A panic drops the guard too: then the item stays the suspect.
+        if !thread::panicking() {
+            self.pulse.0.suspect.store(false, Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::ManualClock, *};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pulse() -> (Arc<ManualClock>, Pulse) {
+        let clock = Arc::new(ManualClock::new());
+        (clock.clone(), Pulse::new(clock, Incarnation::NONE.next()))
+    }
+
+    #[test]
+    fn p7_a_finished_handler_is_progress_of_its_threads_turn() {
+        let (clock, pulse) = pulse();
+        let turn = pulse.busy();
+        clock.advance(SECOND);
+        let handler = pulse.busy();
+        clock.advance(3 * SECOND);
+        assert_eq!(pulse.busy_for(clock.now()), 3 * SECOND);
+        drop(handler);
+        assert_eq!(pulse.busy_for(clock.now()), Duration::ZERO);
+        clock.advance(SECOND);
+        assert_eq!(pulse.busy_for(clock.now()), SECOND);
+        drop(turn);
+        clock.advance(SECOND);
+        assert_eq!(pulse.busy_for(clock.now()), Duration::ZERO);
+    }
+
+    #[test]
+    fn p7_waiting_is_not_work_but_the_work_around_it_adds_up() {
+        let (clock, pulse) = pulse();
+        let _turn = pulse.busy();
+        clock.advance(2 * SECOND);
+        let wait = pulse.waiting();
+        clock.advance(100 * SECOND);
+        assert_eq!(pulse.busy_for(clock.now()), Duration::ZERO);
+        drop(wait);
+        clock.advance(SECOND);
+        assert_eq!(pulse.busy_for(clock.now()), 3 * SECOND);
+    }
+
+    #[test]
+    fn p5_an_item_is_suspect_while_it_is_worked_on_and_after_a_panic() {
+        let (_, pulse) = pulse();
+        drop(pulse.item());
+        assert!(!pulse.is_suspect());
+        let worker = pulse.clone();
+        let death = thread::spawn(move || {
+            let _item = worker.item();
+            panic!("at the item");
+        });
+        assert!(death.join().is_err());
+        assert!(pulse.is_suspect());
+    }
+}

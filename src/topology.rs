@@ -1,0 +1,262 @@
+//! Who is wired to whom: the page to draw the house from.
+//!
+//! Built sink first, so that whoever is started finds those it sends to; ended source first, so
+//! that what is under way is finished (P8). The supervisor keeps the order of building, and ends
+//! its actors in reverse.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actors::aggregator::{self, PublishLast, Store};
+use crate::actors::consumer::{self, Limits, Order, Seat};
+use crate::actors::producer::{self, Flush, OutputTopic};
+use crate::actors::sabotage::{Poison, Sabotage};
+use crate::actors::{
+    Aggregator, Consumer, ErrorRouter, Producer, Reports, Transformer, error_router, transformer,
+};
+use crate::flow::{Budget, Generations, Report, Suspects};
+use crate::kafka;
+use crate::pipeline::Compiled;
+use crate::status::Board;
+use crate::supervision::{
+    Ended, Escalation, Escalations, Handle, RestartLimits, Restarted, Spec, Supervisor,
+    SupervisorConfig, SystemClock,
+};
+
+/// What a house is built from.
+#[derive(Clone)]
+pub struct Plan {
+    pub kafka: kafka::Settings,
+    pub pipeline: Compiled,
+    /// The pipeline's topics to write to, in its order.
+    pub outputs: Vec<OutputTopic>,
+    /// What the dead letters' topics take at most, in bytes.
+    pub dead_letter_bytes: usize,
+    pub transformers: usize,
+    pub in_flight_bytes: usize,
+    pub limits: Limits,
+    pub restarts: RestartLimits,
+    pub hang_after: Duration,
+    pub max_attempts: u32,
+    pub drain: Duration,
+    pub poison: Option<Poison>,
+    pub board: Board,
+}
+
+/// The actors, and what outlives any of them.
+pub struct House {
+    plan: Plan,
+    supervisor: Supervisor,
+    escalations: Escalations,
+    store: Store,
+    generations: Generations,
+    suspects: Suspects,
+    budget: Budget,
+    reports: Reports,
+    seat: Seat,
+    consumer: Handle<Consumer>,
+    transformers: Vec<Handle<Transformer>>,
+    error_router: Handle<ErrorRouter>,
+    aggregator: Handle<Aggregator>,
+    producer: Handle<Producer>,
+}
+
+impl House {
+    /// Builds the house and starts it, on the present tokio runtime.
+    pub async fn start(plan: Plan) -> House {
+        let config = SupervisorConfig {
+            // One record that hangs for ever may cost so many threads before it is a dead letter.
+            max_abandoned: plan.transformers.max(plan.max_attempts as usize),
+            escalation_period: plan.restarts.period,
+            stop_grace: Duration::from_secs(5),
+            seed: u64::from(std::process::id()),
+        };
+        let (supervisor, escalations) = Supervisor::start(config, Arc::new(SystemClock::new()));
+        let transformers = 0..plan.transformers;
+        let house = House {
+            supervisor,
+            escalations,
+            store: Store::default(),
+            generations: Generations::default(),
+            suspects: Suspects::default(),
+            budget: Budget::new(plan.in_flight_bytes),
+            reports: Reports::new(),
+            seat: Seat::default(),
+            consumer: Handle::new("consumer"),
+            transformers: transformers
+                .map(|number| Handle::new(&format!("transformer-{number}")))
+                .collect(),
+            error_router: Handle::new("error-router"),
+            aggregator: Handle::new("aggregator"),
+            producer: Handle::new("producer"),
+            plan,
+        };
+        house.spawn().await;
+        house
+    }
+
+    async fn spawn(&self) {
+        self.supervisor.spawn(self.producer()).await;
+        self.supervisor.spawn(self.error_router()).await;
+        self.supervisor.spawn(self.aggregator()).await;
+        for worker in 0..self.transformers.len() {
+            self.supervisor.spawn(self.transformer(worker)).await;
+        }
+        self.supervisor.spawn(self.consumer()).await;
+    }
+
+    fn producer(&self) -> Spec<Producer> {
+        let wiring = producer::Wiring {
+            kafka: self.plan.kafka.clone(),
+            topics: self.plan.outputs.clone(),
+            reports: self.reports.clone(),
+            board: self.plan.board.clone(),
+            flush: self.plan.drain,
+        };
+        let make = move |pulse| Producer::new(pulse, wiring.clone());
+        self.spec(&self.producer, "producer", make)
+            .on_restart(self.rewind())
+            .drain_by(|producer| {
+                let _ = producer.send(Flush);
+            })
+    }
+
+    fn error_router(&self) -> Spec<ErrorRouter> {
+        let wiring = error_router::Wiring {
+            producer: self.producer.clone(),
+            board: self.plan.board.clone(),
+            pipeline: self.plan.pipeline.clone(),
+            max_bytes: self.plan.dead_letter_bytes,
+        };
+        let make = move |pulse| ErrorRouter::new(pulse, wiring.clone());
+        self.spec(&self.error_router, "error-router", make)
+            .on_restart(self.rewind())
+    }
+
+    fn aggregator(&self) -> Spec<Aggregator> {
+        let wiring = aggregator::Wiring {
+            store: self.store.clone(),
+            pipeline: self.plan.pipeline.clone(),
+            producer: self.producer.clone(),
+            reports: self.reports.clone(),
+        };
+        let make = move |pulse| Aggregator::new(pulse, wiring.clone());
+        self.spec(&self.aggregator, "aggregator", make)
+            .on_restart(self.rewind())
+            .drain_by(|aggregator| {
+                let _ = aggregator.send(PublishLast);
+            })
+    }
+
+    fn transformer(&self, worker: usize) -> Spec<Transformer> {
+        let wiring = transformer::Wiring {
+            pipeline: self.plan.pipeline.clone(),
+            producer: self.producer.clone(),
+            error_router: self.error_router.clone(),
+            aggregator: self.aggregator.clone(),
+            board: self.plan.board.clone(),
+            max_attempts: self.plan.max_attempts,
+            poison: self.plan.poison,
+        };
+        let make = move |pulse| Transformer::new(pulse, wiring.clone());
+        let reports = self.reports.clone();
+        self.spec(&self.transformers[worker], "transformer", make)
+            .on_restart(move |restarted| reports.send(worker_restarted(worker, &restarted)))
+    }
+
+    fn consumer(&self) -> Spec<Consumer> {
+        let wiring = consumer::Wiring {
+            kafka: self.plan.kafka.clone(),
+            topics: self.plan.pipeline.input_topics().to_vec(),
+            transformers: self.transformers.clone(),
+            producer: self.producer.clone(),
+            aggregator: self.aggregator.clone(),
+            reports: self.reports.clone(),
+            budget: self.budget.clone(),
+            generations: self.generations.clone(),
+            suspects: self.suspects.clone(),
+            board: self.plan.board.clone(),
+            limits: self.plan.limits,
+            seat: self.seat.clone(),
+        };
+        let make = move |pulse| Consumer::new(pulse, wiring.clone());
+        // An abandoned client would go on heartbeating: no other could take its partitions.
+        self.spec(&self.consumer, "consumer", make)
+            .irreplaceable_when_hung()
+            .drain_by(|consumer| {
+                let _ = consumer.send(Order::Drain);
+            })
+    }
+
+    fn spec<A: actix::Actor<Context = actix::Context<A>>>(
+        &self,
+        handle: &Handle<A>,
+        role: &'static str,
+        make: impl Fn(crate::supervision::Pulse) -> A + Send + Sync + 'static,
+    ) -> Spec<A> {
+        Spec::new(handle, role, move |birth| Ok(make(birth.pulse)))
+            .limits(self.plan.restarts)
+            .hang_after(self.plan.hang_after)
+    }
+
+    /// What an actor held that died is read again.
+    fn rewind(&self) -> impl Fn(Restarted) + Send + 'static {
+        let reports = self.reports.clone();
+        move |_| reports.send(Report::Rewind)
+    }
+}
+
+/// The record a worker died at is to blame, where it was at one.
+fn worker_restarted(worker: usize, restarted: &Restarted) -> Report {
+    Report::WorkerRestarted {
+        worker,
+        incarnation: restarted.incarnation.number(),
+        blame: restarted.blamed.then(|| restarted.exit.to_string().into()),
+    }
+}
+
+impl House {
+    /// Waits until an actor cannot be helped by restarting it alone.
+    pub async fn escalation(&mut self) -> Escalation {
+        self.escalations.next().await
+    }
+
+    /// Ends all actors at once and builds them anew; counts, suspicions and generations go on.
+    pub async fn rebuild(&self) {
+        self.supervisor.shutdown(Duration::ZERO).await;
+        self.spawn().await;
+    }
+
+    /// Stops reading, settles, commits, publishes the last summary, and ends (P8). Says how each
+    /// actor ended.
+    pub async fn drain(&self) -> Vec<Ended> {
+        self.supervisor.shutdown(self.plan.drain).await
+    }
+
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Makes an actor fail, by its name. False where there is none of that name, or it is down.
+    pub fn sabotage(&self, actor: &str, order: Sabotage) -> bool {
+        let worker = self
+            .transformers
+            .iter()
+            .find(|handle| &**handle.name() == actor);
+        match actor {
+            "consumer" => self.consumer.send(order).is_ok(),
+            "producer" => self.producer.send(order).is_ok(),
+            "error-router" => self.error_router.send(order).is_ok(),
+            "aggregator" => self.aggregator.send(order).is_ok(),
+            _ => worker.is_some_and(|handle| handle.send(order).is_ok()),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What went in against what came out: input, output and dead-letter topics, read back whole.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::producer::BaseRecord;
+use rdkafka::message::{Header, OwnedHeaders};
+
+use greenroom::generator::{Event, Generator};
+
+use super::{Pipes, Topics};
+
+/// Names an input record: its partition, and its place in it.
+pub type Id = (i32, i64);
+
+/// The header that carries an input's [`Id`] through the pipeline.
+const ID: &str = "id";
+
+/// Writes `count` events, shared out evenly over the partitions, each with its [`Id`] in a header.
+pub fn feed(topics: &Topics, pipes: &Pipes, partitions: i32, count: usize, generator: &mut Generator) {
+    let mut event = Event::default();
+    let mut next = vec![0i64; partitions as usize];
+    const CHUNK: usize = 5_000;
+    for chunk in (0..count).step_by(CHUNK) {
+        let events: Vec<(i32, i64, Event)> = (chunk..count.min(chunk + CHUNK))
+            .map(|number| {
+                generator.fill(&mut event);
+                let partition = number as i32 % partitions;
+                let place = next[partition as usize];
+                next[partition as usize] += 1;
+                (partition, place, event.clone())
+            })
+            .collect();
+        topics.produce(events.iter().map(|(partition, place, event)| {
+            record(&pipes.input, (*partition, *place), event)
+        }));
+    }
+}
+
+fn record<'a>(topic: &'a str, id: Id, event: &'a Event) -> BaseRecord<'a, [u8], [u8]> {
+    let text = format!("{}:{}", id.0, id.1);
+    let mut headers = OwnedHeaders::new().insert(Header { key: ID, value: Some(&text) });
+    for (name, value) in &event.headers {
+        headers = headers.insert(Header { key: name, value: Some(value) });
+    }
+    let mut record = BaseRecord::to(topic).partition(id.0).headers(headers);
+    if let Some(key) = &event.key {
+        record = record.key(key.as_slice());
+    }
+    if let Some(value) = &event.value {
+        record = record.payload(value.as_slice());
+    }
+    record
+}
+
+/// The id that a record carries.
+pub fn id_of(record: &OwnedMessage) -> Option<Id> {
+    let headers = record.headers()?;
+    let header = headers.iter().find(|header| header.key == ID)?;
+    let (partition, place) = std::str::from_utf8(header.value?).ok()?.split_once(':')?;
+    Some((partition.parse().ok()?, place.parse().ok()?))
+}
+
+/// All that came out for the inputs of a test.
+pub struct Evidence {
+    pub inputs: Vec<OwnedMessage>,
+    pub outputs: Vec<OwnedMessage>,
+    pub dead_letters: Vec<OwnedMessage>,
+}
+
+impl Evidence {
+    pub fn gather(topics: &Topics, pipes: &Pipes) -> Evidence {
+        Evidence {
+            inputs: topics.drain(&pipes.input),
+            outputs: topics.drain(&pipes.output),
+            dead_letters: topics.drain(&pipes.dead_letters),
+        }
+    }
+
+    /// How often each input has a result.
+    pub fn results(&self) -> HashMap<Id, usize> {
+        let mut results = HashMap::new();
+        for record in self.outputs.iter().chain(&self.dead_letters) {
+            let id = id_of(record).expect("a header passes through");
+            *results.entry(id).or_insert(0) += 1;
+        }
+        results
+    }
+
+    /// P1: every input has a result.
+    pub fn assert_nothing_lost(&self) {
+        let results = self.results();
+        let lost: Vec<Id> = self
+            .inputs
+            .iter()
+            .filter_map(id_of)
+            .filter(|id| !results.contains_key(id))
+            .collect();
+        assert!(lost.is_empty(), "{} lost, the first are {:?}", lost.len(), &lost[..lost.len().min(5)]);
+    }
+
+    /// P8, P12: no input has two results.
+    pub fn assert_no_duplicate(&self) {
+        let twice = self.results().into_values().filter(|n| *n > 1).count();
+        assert_eq!(twice, 0, "inputs with more than one result");
+    }
+
+    /// P2: without their repetitions, the outputs of an input partition are in its order, within
+    /// each output partition.
+    pub fn assert_in_order(&self) {
+        let mut seen = HashMap::new();
+        let mut last: BTreeMap<(i32, i32), i64> = BTreeMap::new();
+        for record in &self.outputs {
+            let id = id_of(record).expect("a header passes through");
+            if seen.insert(id, ()).is_some() {
+                continue;
+            }
+            let lane = (record.partition(), id.0);
+            let before = last.insert(lane, id.1);
+            assert!(before < Some(id.1), "{id:?} came after {before:?} in {lane:?}");
+        }
+    }
+}

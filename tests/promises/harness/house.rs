@@ -1,0 +1,236 @@
+//! The house in this process, on an embedded broker: for faults that only a test can order.
+
+use std::collections::HashSet;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use greenroom::actors::consumer::Limits;
+use greenroom::actors::producer::OutputTopic;
+use greenroom::actors::sabotage::{Poison, Sabotage};
+use greenroom::kafka::{self, EmbeddedBroker};
+use greenroom::pipeline::{Compiled, Options, Spec, preset};
+use greenroom::status::Board;
+use greenroom::supervision::{Ended, Escalation, RestartLimits, Status};
+use greenroom::topology::{House, Plan};
+use rdkafka::message::Message;
+use rdkafka::producer::BaseRecord;
+use tokio::sync::{mpsc as orders, watch};
+
+use super::{Broker, Pipes, Topics};
+
+/// How the house is to be built, where a test cares.
+pub struct Terms {
+    /// None is an embedded one.
+    pub broker: Option<&'static Broker>,
+    pub partitions: i32,
+    pub transformers: usize,
+    pub hang_after: Duration,
+    pub restarts: RestartLimits,
+    pub poison: Option<Poison>,
+    pub in_flight_bytes: usize,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms {
+            broker: None,
+            partitions: 1,
+            transformers: 1,
+            hang_after: Duration::from_secs(30),
+            restarts: RestartLimits::default(),
+            poison: None,
+            in_flight_bytes: 64 << 20,
+        }
+    }
+}
+
+/// A house that somebody lives in: it runs on a thread of its own, and drains when it is told to.
+pub struct Lodger {
+    pub topics: Topics,
+    pub board: Board,
+    pub status: watch::Receiver<Status>,
+    pub pipes: Pipes,
+    _embedded: Option<EmbeddedBroker>,
+    orders: orders::UnboundedSender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Order {
+    Sabotage(String, Sabotage),
+    Escalation(mpsc::Sender<Escalation>),
+    Drain(mpsc::Sender<Vec<Ended>>),
+}
+
+impl Lodger {
+    /// Moves in: the pipeline `logins` with these terms.
+    pub fn move_in(terms: Terms) -> Lodger {
+        trace();
+        greenroom::supervision::install_panic_hook();
+        let (embedded, bootstrap) = match terms.broker {
+            Some(real) => (None, real.bootstrap().to_owned()),
+            None => {
+                let embedded = EmbeddedBroker::start(1).expect("the embedded broker starts");
+                let bootstrap = embedded.bootstrap();
+                (Some(embedded), bootstrap)
+            }
+        };
+        let topics = Topics::at(&bootstrap);
+        let pipes = match &embedded {
+            Some(embedded) => Pipes::embed(embedded, terms.partitions),
+            None => Pipes::lay(&topics, terms.partitions),
+        };
+        let board = Board::default();
+        let plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
+        let (orders, taken) = orders::unbounded_channel();
+        let (tell, status) = mpsc::channel();
+        let thread = std::thread::spawn(move || live(plan, taken, &tell));
+        Lodger {
+            topics,
+            board,
+            status: status.recv().expect("the house starts"),
+            pipes,
+            _embedded: embedded,
+            orders,
+            thread: Some(thread),
+        }
+    }
+
+    /// Writes these values into the input's first partition.
+    pub fn write(&self, values: &[String]) {
+        self.topics.produce(values.iter().map(|value| {
+            BaseRecord::<[u8], [u8]>::to(&self.pipes.input)
+                .partition(0)
+                .payload(value.as_bytes())
+        }));
+    }
+
+    pub fn sabotage(&self, actor: &str, order: Sabotage) {
+        self.order(Order::Sabotage(actor.to_owned(), order));
+    }
+
+    /// Restarts of an actor so far.
+    pub fn restarts(&self, actor: &str) -> u64 {
+        let status = self.status.borrow();
+        status.actor(actor).map_or(0, |actor| actor.restarts())
+    }
+
+    pub fn committed(&self) -> i64 {
+        self.topics.committed(&self.pipes.group, &self.pipes.input)
+    }
+
+    /// Waits for the next escalation.
+    pub fn escalation(&self) -> Escalation {
+        let (tell, told) = mpsc::channel();
+        self.order(Order::Escalation(tell));
+        told.recv_timeout(super::PATIENCE).expect("an escalation")
+    }
+
+    /// The `user_id`s of the outputs, in order, each once.
+    pub fn users(&self) -> Vec<String> {
+        let mut users = Vec::new();
+        let mut seen = HashSet::new();
+        for record in self.topics.drain(&self.pipes.output) {
+            let value = record.payload().expect("a value");
+            let value: serde_json::Value = serde_json::from_slice(value).expect("JSON");
+            let user = value["user_id"].as_str().expect("a user").to_owned();
+            if seen.insert(user.clone()) {
+                users.push(user);
+            }
+        }
+        users
+    }
+
+    /// Drains and moves out.
+    pub fn move_out(&mut self) -> Vec<Ended> {
+        let (tell, told) = mpsc::channel();
+        self.order(Order::Drain(tell));
+        let ended = told
+            .recv_timeout(super::PATIENCE)
+            .expect("the house drains");
+        let thread = self.thread.take().expect("nobody moves out twice");
+        thread.join().expect("the house's thread ends");
+        ended
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.send(order).ok().expect("the house stands");
+    }
+}
+
+/// The service's own log, shown with a failed test.
+fn trace() {
+    let log = tracing_subscriber::fmt().with_test_writer();
+    // Fails where another test of this process was first.
+    let _ = log.try_init();
+}
+
+fn live(
+    plan: Plan,
+    mut taken: orders::UnboundedReceiver<Order>,
+    tell: &mpsc::Sender<watch::Receiver<Status>>,
+) {
+    actix::System::new().block_on(async move {
+        let mut house = House::start(plan).await;
+        let _ = tell.send(house.supervisor().status());
+        while let Some(order) = taken.recv().await {
+            match order {
+                Order::Sabotage(actor, order) => drop(house.sabotage(&actor, order)),
+                Order::Escalation(tell) => drop(tell.send(house.escalation().await)),
+                Order::Drain(tell) => {
+                    let _ = tell.send(house.drain().await);
+                    return;
+                }
+            }
+        }
+    });
+}
+
+fn logins(pipes: &Pipes) -> Compiled {
+    let preset = preset("logins").expect("it is shipped");
+    let options = Options {
+        hash_key: Some(vec![7; 32].into()),
+        hash_key_id: None,
+        timezone: chrono_tz::UTC,
+    };
+    let mut spec = Spec::parse(preset.toml, "logins.toml").expect("it is right");
+    spec.override_group(&*pipes.group);
+    spec.override_input(vec![pipes.input.clone()]);
+    spec.override_output(&*pipes.output);
+    spec.override_dead_letters(&*pipes.dead_letters);
+    spec.override_summary(&*pipes.summaries);
+    spec.compile(&options).expect("it is complete")
+}
+
+fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> Plan {
+    let output = |name: &String| OutputTopic {
+        name: name.clone(),
+        partitions: terms.partitions,
+    };
+    Plan {
+        kafka: kafka::Settings {
+            brokers: bootstrap,
+            group: pipeline.group().to_owned(),
+            instance: "test".to_owned(),
+            budget: terms.in_flight_bytes,
+            ..kafka::Settings::default()
+        },
+        outputs: pipeline.topics().iter().map(output).collect(),
+        pipeline,
+        dead_letter_bytes: 1_048_588,
+        transformers: terms.transformers,
+        in_flight_bytes: terms.in_flight_bytes,
+        limits: Limits {
+            batch_records: 1000,
+            batch_wait: Duration::ZERO,
+            commit_interval: Duration::from_millis(50),
+            drain: Duration::from_secs(20),
+        },
+        restarts: terms.restarts,
+        hang_after: terms.hang_after,
+        max_attempts: 3,
+        drain: Duration::from_secs(20),
+        poison: terms.poison,
+        board,
+    }
+}

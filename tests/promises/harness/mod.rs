@@ -1,0 +1,52 @@
+//! A real Kafka for tests: Apache Kafka's own jars, one or three nodes, killed and frozen at will.
+//!
+//! [`Broker::shared`] is one node for all tests of this binary; each test makes topics of its own
+//! with [`Topics`]. A test that kills or freezes nodes starts its own [`Broker::start`]. No node
+//! outlives the test binary, however that ends.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for real processes, by the real clock"
+)]
+
+mod broker;
+mod distribution;
+//mod evidence;
+mod house;
+mod node;
+mod pipes;
+//mod service;
+mod slot;
+mod tests;
+mod topics;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use broker::Broker;
+//pub use evidence::{Evidence, Id, feed, id_of};
+pub use house::{Lodger, Terms};
+pub use pipes::Pipes;
+//pub use service::{Service, Settings};
+pub use topics::{Topics, header};
+
+/// How long anything may take before a test gives up: a node that is up in a second on an idle
+/// machine was seen to need most of a minute on a loaded one.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds; panics with `what` when [`PATIENCE`] is over.
+pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    assert!(in_time(condition), "waited {PATIENCE:?} for {what}");
+}
+
+/// Whether `condition` comes to hold within [`PATIENCE`].
+fn in_time(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    true
+}

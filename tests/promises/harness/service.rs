@@ -1,0 +1,164 @@
+//! Greenroom itself as its users run it: the binary, its settings, its signals, its words.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
+
+use super::{Broker, Pipes, eventually};
+
+/// A key for tests: any of 32 bytes does.
+const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// A running `greenroom run`. It is killed when this value is dropped.
+pub struct Service {
+    child: Child,
+    address: String,
+    log: PathBuf,
+}
+
+/// How a [`Service`] is to be started.
+pub struct Settings {
+    environment: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// The pipeline `logins` between these topics, with dead letters, as one group.
+    pub fn logins(broker: &Broker, topics: &Pipes) -> Settings {
+        let settings = Settings {
+            environment: Vec::new(),
+        };
+        settings
+            .with("KAFKA_BROKERS", broker.bootstrap())
+            .with("GREENROOM_HASH_KEY", HASH_KEY)
+            .with("GREENROOM_GROUP_ID", &topics.group)
+            .with("GREENROOM_INPUT_TOPIC", &topics.input)
+            .with("GREENROOM_OUTPUT_TOPIC", &topics.output)
+            .with("GREENROOM_DEAD_LETTER_TOPIC", &topics.dead_letters)
+            .with("GREENROOM_SUMMARY_TOPIC", &topics.summaries)
+            .with("GREENROOM_TRANSFORMERS", "2")
+            .with("GREENROOM_LOG_FORMAT", "json")
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Settings {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl Service {
+    /// Starts it, and does not wait for anything.
+    pub fn start(settings: &Settings) -> Service {
+        let port = free_port();
+        let address = format!("127.0.0.1:{port}");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let log = folder.join(format!("service-{port}-{:08x}.log", rand::random::<u32>()));
+        let file = File::create(&log).expect("a log file can be made");
+        let child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .arg("run")
+            .env_clear()
+            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+            .env("GREENROOM_HTTP_ADDR", &address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the binary starts");
+        Service {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn ready(settings: &Settings) -> Service {
+        let service = Service::start(settings);
+        eventually("the service to be ready", || service.get("/readyz").0 == 200);
+        service
+    }
+
+    /// The answer's code, 0 where there was none, and its text.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        greenroom::web::ask(&self.address, path).unwrap_or((0, String::new()))
+    }
+
+    pub fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/api/status").1).unwrap_or(Value::Null)
+    }
+
+    /// A number of the status, by its JSON pointer; 0 where it does not answer.
+    pub fn number(&self, pointer: &str) -> u64 {
+        let status = self.status();
+        status.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let line = status.unwrap_or_default();
+        let rss = line.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = rss.and_then(|rss| rss.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process ends");
+    }
+
+    /// Asks it to end, as Kubernetes does, and waits until it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .expect("kill can be called");
+        assert!(sent.success());
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut ended = None;
+        eventually("the service to end", || {
+            ended = self.child.try_wait().expect("the process can be asked");
+            ended.is_some()
+        });
+        ended.expect("it has ended")
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        File::open(&self.log)
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .expect("the log can be read");
+        text
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<_> = log.lines().rev().take(30).collect();
+            eprintln!("the service's last words:");
+            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}

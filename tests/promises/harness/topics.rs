@@ -1,0 +1,195 @@
+//! Topics of a test's own: made, filled, and read whole.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Headers, Message, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
+
+use super::{Broker, PATIENCE, eventually};
+
+/// Makes, fills and reads topics. They stay when the test ends, as the broker usually does not.
+pub struct Topics {
+    config: ClientConfig,
+    admin: AdminClient<DefaultClientContext>,
+    producer: BaseProducer<Failures>,
+}
+
+/// Counts the records that no broker took.
+#[derive(Default)]
+struct Failures(AtomicUsize);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Topics {
+    /// Clients for these brokers.
+    pub fn of(broker: &Broker) -> Topics {
+        Topics::at(broker.bootstrap())
+    }
+
+    /// Those of any broker, the embedded one too (which makes no topics this way).
+    pub fn at(bootstrap: &str) -> Topics {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", bootstrap);
+        let mut producing = config.clone();
+        producing.set("enable.idempotence", "true");
+        Topics {
+            admin: config.create().expect("an admin client can be made"),
+            producer: producing
+                .create_with_context(Failures::default())
+                .expect("a producer can be made"),
+            config,
+        }
+    }
+
+    /// Makes a topic and waits until its partitions have leaders. Its name begins with `name` and
+    /// is like no other.
+    pub fn create(&self, name: &str, partitions: i32) -> String {
+        let name = format!("{name}-{:016x}", rand::random::<u64>());
+        // -1: as many as the broker has by default, so that three nodes hold three copies
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let results = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime can be made")
+            .block_on(self.admin.create_topics(&[topic], &options))
+            .expect("the broker makes topics");
+        assert_eq!(results, [Ok(name.clone())]);
+        eventually("leaders of all partitions", || {
+            self.partitions(&name).len() == partitions as usize
+        });
+        name
+    }
+
+    /// Writes records and waits until the broker has acknowledged every one.
+    pub fn produce<'a>(&self, records: impl IntoIterator<Item = BaseRecord<'a, [u8], [u8]>>) {
+        for mut record in records {
+            while let Err((error, refused)) = self.producer.send(record) {
+                let code = error.rdkafka_error_code();
+                assert_eq!(code, Some(RDKafkaErrorCode::QueueFull));
+                self.producer.poll(Duration::from_millis(100));
+                record = refused;
+            }
+        }
+        self.producer
+            .flush(PATIENCE)
+            .expect("records are delivered");
+        let failures = self.producer.context().0.load(Ordering::Relaxed);
+        assert_eq!(failures, 0, "the broker takes every record");
+    }
+
+    /// Reads a topic from its beginning to where it ends now, as a read_committed reader sees it.
+    /// The records of a partition come in their order.
+    pub fn drain(&self, topic: &str) -> Vec<OwnedMessage> {
+        let mut config = self.config.clone();
+        let consumer: BaseConsumer = config
+            .set("group.id", "drain") // librdkafka assigns nothing to a client without a group
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .create()
+            .expect("a consumer can be made");
+        let mut open: HashSet<i32> = self.partitions(topic).into_iter().collect();
+        let mut assignment = TopicPartitionList::new();
+        for &partition in &open {
+            assignment
+                .add_partition_offset(topic, partition, Offset::Beginning)
+                .expect("the beginning is an offset");
+        }
+        consumer
+            .assign(&assignment)
+            .expect("partitions can be assigned");
+
+        let mut records = Vec::new();
+        let mut quiet_since = Instant::now();
+        while !open.is_empty() {
+            match consumer.poll(PATIENCE) {
+                Some(Ok(record)) => {
+                    records.push(record.detach());
+                    quiet_since = Instant::now();
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    open.remove(&partition);
+                }
+                // A dead node among living ones shows as an error, and is none.
+                Some(Err(error)) => assert!(quiet_since.elapsed() < PATIENCE, "{topic}: {error}"),
+                None => panic!("{topic} gave nothing for {PATIENCE:?}"),
+            }
+        }
+        records
+    }
+
+    /// What a group has committed of each partition of a topic, 0 where nothing.
+    pub fn committed_each(&self, group: &str, topic: &str) -> Vec<i64> {
+        let mut config = self.config.clone();
+        let consumer: BaseConsumer = config
+            .set("group.id", group)
+            .create()
+            .expect("a consumer can be made");
+        let mut asked = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            asked.add_partition(topic, partition);
+        }
+        // Where a coordinator is just moving, nothing is known yet: the caller asks again.
+        let Ok(answer) = consumer.committed_offsets(asked, PATIENCE) else {
+            return Vec::new();
+        };
+        let offsets = answer.elements();
+        let offsets = offsets.iter().map(|of| of.offset().to_raw());
+        offsets.map(|offset| offset.unwrap_or(0).max(0)).collect()
+    }
+
+    /// All that a group has committed of a topic.
+    pub fn committed(&self, group: &str, topic: &str) -> i64 {
+        self.committed_each(group, topic).iter().sum()
+    }
+
+    /// Where each partition of a topic ends now.
+    pub fn ends(&self, topic: &str) -> Vec<i64> {
+        let client = self.producer.client();
+        let partitions = self.partitions(topic).into_iter();
+        let ends = partitions.map(|partition| {
+            let (_, end) = client
+                .fetch_watermarks(topic, partition, PATIENCE)
+                .expect("the broker knows its partitions");
+            end
+        });
+        ends.collect()
+    }
+
+    /// The partitions of a topic that have a leader; none where the topic is not known yet.
+    fn partitions(&self, topic: &str) -> Vec<i32> {
+        let Ok(metadata) = self.admin.inner().fetch_metadata(Some(topic), PATIENCE) else {
+            return Vec::new();
+        };
+        let topic = &metadata.topics()[0];
+        let led = topic
+            .partitions()
+            .iter()
+            .filter(|partition| partition.leader() >= 0);
+        led.map(|partition| partition.id()).collect()
+    }
+}
+
+/// A header's text.
+pub fn header<'a>(record: &'a OwnedMessage, name: &str) -> Option<&'a str> {
+    let headers = record.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    std::str::from_utf8(header.value?).ok()
+}

@@ -1,0 +1,3 @@
+mod harness;
+mod p05_poison;
+mod p07_supervision;

@@ -1,0 +1,114 @@
+//! P7: panic, stop and hang are detected, and whatever fails is replaced.
+
+use std::time::Duration;
+
+use greenroom::actors::sabotage::Sabotage;
+use greenroom::supervision::{Remedy, RestartLimits};
+
+use crate::harness::{Broker, Lodger, Terms, eventually};
+
+fn event(number: usize) -> String {
+    format!(
+        r#"{{"user_id":"{number}","app_version":"2.3.0","ip":"10.0.0.1","locale":"CA","device_id":"d","timestamp":1694479551}}"#
+    )
+}
+
+fn events(numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(event).collect()
+}
+
+/// Each actor panics and stops in turn, with records under way all the while.
+fn replace_each_of(actors: &[&str], mut lodger: Lodger) {
+    let mut written = 0;
+    for actor in actors {
+        for order in [Sabotage::Panic, Sabotage::Stop] {
+            let before = lodger.restarts(actor);
+            lodger.write(&events(written..written + 500));
+            lodger.sabotage(actor, order);
+            written += 500;
+            eventually("the replacement", || lodger.restarts(actor) > before);
+        }
+    }
+    eventually("all to be committed", || {
+        lodger.committed() == written as i64
+    });
+    let mut users = lodger.users();
+    users.sort_by_key(|user| user.parse::<usize>().expect("a number"));
+    let all: Vec<_> = (0..written).map(|number| number.to_string()).collect();
+    assert_eq!(users, all);
+    lodger.move_out();
+}
+
+#[test]
+fn p7_every_actor_is_replaced_after_a_panic_and_a_stop_and_nothing_is_lost() {
+    let actors = ["transformer-0", "error-router", "aggregator", "producer"];
+    replace_each_of(&actors, Lodger::move_in(Terms::default()));
+}
+
+/// On a real broker: librdkafka's mock of one ends the process (an assertion of its own) where
+/// members come and go while others join.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_the_consumer_is_replaced_after_a_panic_and_a_stop_and_nothing_is_lost() {
+    let terms = Terms {
+        broker: Some(Broker::shared()),
+        partitions: 4,
+        ..Terms::default()
+    };
+    replace_each_of(&["consumer"], Lodger::move_in(terms));
+}
+
+#[test]
+fn p3_a_worker_that_blocks_its_thread_is_replaced_and_its_late_output_is_fenced() {
+    const HANG: Duration = Duration::from_secs(10);
+    let mut lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_secs(1),
+        ..Terms::default()
+    });
+    lodger.write(&events(0..10));
+    eventually("the first", || lodger.committed() == 10);
+    lodger.sabotage("transformer-0", Sabotage::Hang(HANG));
+    lodger.write(&events(10..1000));
+    eventually("the replacement", || lodger.restarts("transformer-0") == 1);
+    assert_eq!(
+        lodger.status.borrow().abandoned,
+        1,
+        "its thread is still there"
+    );
+    eventually("the others", || lodger.committed() == 1000);
+    eventually("the abandoned thread to end", || {
+        lodger.status.borrow().abandoned == 0
+    });
+    lodger.move_out();
+    assert_eq!(
+        lodger.topics.drain(&lodger.pipes.output).len(),
+        1000,
+        "nothing came twice"
+    );
+}
+
+#[test]
+fn p7_restarts_over_the_limit_escalate_with_the_reason() {
+    let lodger = Lodger::move_in(Terms {
+        restarts: RestartLimits {
+            restarts: 2,
+            first_wait: Duration::from_millis(1),
+            ..RestartLimits::default()
+        },
+        ..Terms::default()
+    });
+    for restart in 0..3 {
+        eventually("the replacement", || {
+            lodger.restarts("aggregator") == restart
+        });
+        lodger.sabotage("aggregator", Sabotage::Panic);
+    }
+    let escalation = lodger.escalation();
+    assert_eq!(&*escalation.actor, "aggregator");
+    assert_eq!(escalation.remedy, Remedy::RestartAll);
+    assert!(
+        escalation.reason.contains("panicked at"),
+        "{}",
+        escalation.reason
+    );
+}
