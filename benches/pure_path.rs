@@ -12,23 +12,26 @@ const BATCH: usize = 1000;
 const BATCHES: usize = 100;
 const ROUNDS: usize = 20;
 
+#[allow(clippy::disallowed_methods, reason = "a bench reads the clock itself")]
 fn main() {
     let batches: Vec<Records> = (0..BATCHES).map(batch).collect();
     let bytes: usize = batches.iter().flat_map(Records::iter).map(len).sum();
     let mut worker = worker();
     let mut out = Outgoing::default();
     let mut counts = Accumulator::default();
-    let mut best = f64::INFINITY;
+    // A batch is short: its best of many rounds leaves out what others did on the machine.
+    let mut best = [f64::INFINITY; BATCHES];
     for _ in 0..ROUNDS {
-        let start = Instant::now();
-        for records in &batches {
+        for (records, best) in batches.iter().zip(&mut best) {
+            let start = Instant::now();
             run(&mut worker, records, &mut out, &mut counts);
+            *best = best.min(start.elapsed().as_secs_f64());
         }
-        best = best.min(start.elapsed().as_secs_f64());
     }
+    let best: f64 = best.iter().sum();
     let records = (BATCH * BATCHES) as f64;
     println!(
-        "logins: {:.0} ns a record of {} B, {:.2} million records a second (best of {ROUNDS} rounds)",
+        "logins: {:.0} ns a record of {} B, {:.2} million records a second (each batch's best of {ROUNDS})",
         best * 1e9 / records,
         bytes / (BATCH * BATCHES),
         records / best / 1e6,

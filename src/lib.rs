@@ -1,12 +1,17 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod actors;
+pub mod cli;
+pub mod config;
 pub mod counts;
 pub mod flow;
+pub mod generator;
 #[expect(unsafe_code, reason = "librdkafka's batch calls exist in C only")]
 pub mod kafka;
 pub mod pipeline;
 pub mod record;
 pub mod status;
 pub mod supervision;
+pub mod telemetry;
 pub mod topology;
+pub mod web;

@@ -1,34 +1,122 @@
-//! stub
-use std::sync::Arc;
-#[derive(Clone, Default)]
-pub struct Board(Arc<()>);
-#[derive(Clone, Copy)]
-pub enum Latch {
-    Group,
-    Topics,
-    Producer,
-    Store,
+//! What every watcher reads: plain types, and the [`Board`] on which actors publish.
+//!
+//! ```text
+//!   actors ──per batch──▶ [Board] ──snapshot──▶ /api/status, the page
+//!   supervisor ◀──asks──     │  └───figures───▶ /metrics
+//!                            └──────readiness─▶ /readyz
+//! ```
+//!
+//! Nothing here holds a record's key, headers or value, or any part of them (P10): names,
+//! positions and numbers only. Knows nothing of what publishes and of who reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+mod board;
+mod histogram;
+mod readiness;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use board::{ActorSource, Answer, Board, Figures, Identity};
+pub use histogram::{Histogram, Observed};
+pub use readiness::{Latch, Readiness};
+
+/// The answer of `/api/status`. Its members are a contract.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    pub pipeline: String,
+    pub delivery: String,
+    pub state: State,
+    pub uptime_seconds: f64,
+    pub records: Records,
+    /// Rejected records by error type, since the process began.
+    pub rejections: BTreeMap<String, u64>,
+    /// The partitions that this instance owns now.
+    pub partitions: Vec<PartitionStatus>,
+    pub actors: Vec<ActorStatus>,
+    /// The last failure, whether or not it was overcome.
+    pub last_error: Option<String>,
 }
+
+/// Where the service as a whole stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    #[default]
+    Starting,
+    Running,
+    Paused,
+    Draining,
+    /// It has given up and is about to exit. Final.
+    Failed,
+}
+
+/// Records since the process began, and those under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Records {
+    pub consumed: u64,
+    /// Outputs that the broker has acknowledged.
+    pub produced: u64,
+    pub filtered: u64,
+    pub rejected: u64,
+    pub in_flight: u64,
+    pub in_flight_bytes: u64,
+}
+
+/// A partition that this instance owns.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartitionStatus {
     pub topic: String,
     pub partition: i32,
     pub generation: u64,
+    /// The offset to be read next.
     pub position: i64,
+    /// Everything below it is settled and committed.
     pub committed: i64,
+    /// One above the last record there is.
     pub end: i64,
+    /// Records between `committed` and `end`.
     pub lag_records: u64,
+    /// Age of the oldest record that is not settled, in seconds.
     pub lag_seconds: f64,
     pub paused: bool,
 }
-impl Board {
-    pub fn filtered(&self, _: &str, _: u64) {}
-    pub fn rejected(&self, _: &'static str, _: u64) {}
-    pub fn produced(&self, _: u64) {}
-    pub fn consumed(&self, _: u64) {}
-    pub fn expired(&self, _: u64) {}
-    pub fn commit(&self, _: bool) {}
-    pub fn rebalanced(&self) {}
-    pub fn ready(&self, _: Latch) {}
-    pub fn not_ready(&self, _: Latch, _: &str) {}
-    pub fn set_partitions(&self, _: Vec<PartitionStatus>) {}
+
+/// An actor, whichever of its incarnations lives.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActorStatus {
+    pub name: String,
+    pub role: &'static str,
+    pub state: ActorState,
+    /// Restarts since the process began, by the kind of exit that each followed. The status shows
+    /// their sum, the metrics each.
+    #[serde(serialize_with = "sum")]
+    pub restarts: BTreeMap<&'static str, u64>,
+    pub last_exit: Option<String>,
+    /// How long the present piece of work lasts; zero where the actor rests or waits.
+    pub busy_seconds: f64,
 }
+
+/// Where an actor stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorState {
+    Starting,
+    Running,
+    /// Ended, and waiting for its restart.
+    BackingOff,
+    /// Told to end.
+    Stopping,
+    /// Ended for good.
+    Stopped,
+}
+
+fn sum<S: Serializer>(restarts: &BTreeMap<&str, u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(restarts.values().sum())
+}
+
+#[cfg(test)]
+mod tests;

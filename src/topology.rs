@@ -4,13 +4,19 @@
 //! that what is under way is finished (P8). The supervisor keeps the order of building, and ends
 //! its actors in reverse.
 
+mod watch;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actors::aggregator::{self, PublishLast, Store};
-use crate::actors::consumer::{self, Limits, Order, Seat};
-use crate::actors::producer::{self, Flush, OutputTopic};
-use crate::actors::sabotage::{Poison, Sabotage};
+pub use crate::actors::aggregator::Store;
+pub use crate::actors::consumer::Limits;
+pub use crate::actors::producer::OutputTopic;
+pub use crate::actors::sabotage::{Poison, Sabotage};
+
+use crate::actors::aggregator::{self, PublishLast};
+use crate::actors::consumer::{self, Order, Seat};
+use crate::actors::producer::{self, Flush};
 use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Producer, Reports, Transformer, error_router, transformer,
 };
@@ -41,6 +47,7 @@ pub struct Plan {
     pub drain: Duration,
     pub poison: Option<Poison>,
     pub board: Board,
+    pub store: Store,
 }
 
 /// The actors, and what outlives any of them.
@@ -48,7 +55,6 @@ pub struct House {
     plan: Plan,
     supervisor: Supervisor,
     escalations: Escalations,
-    store: Store,
     generations: Generations,
     suspects: Suspects,
     budget: Budget,
@@ -76,7 +82,6 @@ impl House {
         let house = House {
             supervisor,
             escalations,
-            store: Store::default(),
             generations: Generations::default(),
             suspects: Suspects::default(),
             budget: Budget::new(plan.in_flight_bytes),
@@ -91,6 +96,7 @@ impl House {
             producer: Handle::new("producer"),
             plan,
         };
+        house.plan.board.watch(house.supervisor.clone());
         house.spawn().await;
         house
     }
@@ -135,7 +141,7 @@ impl House {
 
     fn aggregator(&self) -> Spec<Aggregator> {
         let wiring = aggregator::Wiring {
-            store: self.store.clone(),
+            store: self.plan.store.clone(),
             pipeline: self.plan.pipeline.clone(),
             producer: self.producer.clone(),
             reports: self.reports.clone(),
@@ -237,26 +243,48 @@ impl House {
         &self.supervisor
     }
 
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Makes an actor fail, by its name. False where there is none of that name, or it is down.
-    pub fn sabotage(&self, actor: &str, order: Sabotage) -> bool {
-        let worker = self
-            .transformers
-            .iter()
-            .find(|handle| &**handle.name() == actor);
+    /// Who makes actors fail on purpose.
+    pub fn saboteur(&self) -> Saboteur {
+        Saboteur {
+            consumer: self.consumer.clone(),
+            transformers: self.transformers.clone(),
+            error_router: self.error_router.clone(),
+            aggregator: self.aggregator.clone(),
+            producer: self.producer.clone(),
+        }
+    }
+}
+
+/// Makes actors fail on purpose, for the demo and the tests.
+pub struct Saboteur {
+    consumer: Handle<Consumer>,
+    transformers: Vec<Handle<Transformer>>,
+    error_router: Handle<ErrorRouter>,
+    aggregator: Handle<Aggregator>,
+    producer: Handle<Producer>,
+}
+
+impl Saboteur {
+    pub fn transformers(&self) -> usize {
+        self.transformers.len()
+    }
+
+    /// Orders an actor, by its name, to fail. False where there is none of that name, or it is
+    /// down already.
+    pub fn strike(&self, actor: &str, order: Sabotage) -> bool {
+        let mut workers = self.transformers.iter();
         match actor {
             "consumer" => self.consumer.send(order).is_ok(),
             "producer" => self.producer.send(order).is_ok(),
             "error-router" => self.error_router.send(order).is_ok(),
             "aggregator" => self.aggregator.send(order).is_ok(),
-            _ => worker.is_some_and(|handle| handle.send(order).is_ok()),
+            _ => workers
+                .find(|handle| &**handle.name() == actor)
+                .is_some_and(|handle| handle.send(order).is_ok()),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The error router: makes dead letters of what was rejected.
 
-use std::io::Write as _;
-
 use actix::{Actor, ActorContext, Context, Handler};
 use chrono::{SecondsFormat, Utc};
 
@@ -9,7 +7,7 @@ use super::Producer;
 use super::messages::{DeadLetters, Rejected, RejectedRecord};
 use super::sabotage::Sabotage;
 use crate::flow::Batch;
-use crate::pipeline::Compiled;
+use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
 use crate::status::Board;
 use crate::supervision::{Handle, Pulse};
@@ -24,19 +22,19 @@ pub struct Wiring {
     pub max_bytes: usize,
 }
 
-/// Formats dead letters; the format `raw` keeps the value as it came.
+/// Formats dead letters and says what was wrong.
 pub struct ErrorRouter {
     pulse: Pulse,
     wiring: Wiring,
-    text: Vec<u8>,
+    writer: LetterWriter,
 }
 
 impl ErrorRouter {
     pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
         ErrorRouter {
             pulse,
+            writer: LetterWriter::new(wiring.pipeline.clone(), wiring.max_bytes),
             wiring,
-            text: Vec::new(),
         }
     }
 
@@ -44,50 +42,36 @@ impl ErrorRouter {
         let failed_at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut letters = Outgoing::default();
         for record in records {
-            self.letter(batch, record, &failed_at, &mut letters);
+            let source = batch.records().get(record.index);
+            let rejected = pipeline::Rejected {
+                partition: batch.partition(),
+                index: record.index,
+                rejection: &record.rejection,
+                attempts: record.attempts,
+                omit_value: record.omit_value,
+            };
+            self.writer
+                .write(source, &rejected, &failed_at, &mut letters);
         }
         letters
     }
 
-    fn letter(&mut self, batch: &Batch, record: &RejectedRecord, at: &str, letters: &mut Outgoing) {
-        let pipeline = self.wiring.pipeline.clone();
-        let partition = batch.partition();
-        let source = batch.records().get(record.index);
-        let topic = pipeline.dead_letters(partition.topic);
-        let value_bytes = source.value().map_or(0, <[u8]>::len);
-        if record.omit_value || value_bytes + HEADROOM > self.wiring.max_bytes {
-            letters.push_null(record.index, topic);
-            self.number(letters, "greenroom.value.omitted", value_bytes);
-        } else {
-            letters.push_source(record.index, topic);
+    /// Every failure is counted, and said once: by type, for it may be ten thousand a second.
+    fn tell(&self, batch: &Batch, records: &[RejectedRecord]) {
+        for record in records {
+            let error_type = record.rejection.error_type.as_str();
+            self.wiring.board.rejected(error_type, 1);
+            tracing::debug!(
+                partition = batch.partition().id,
+                offset = batch.records().get(record.index).offset(),
+                error_type,
+                step = &*record.rejection.step,
+                detail = record.rejection.detail,
+                "a record was rejected"
+            );
         }
-        let rejection = &record.rejection;
-        let input = &pipeline.input_topics()[usize::from(partition.topic)];
-        for (name, text) in [
-            ("greenroom.error.type", rejection.error_type.as_str()),
-            ("greenroom.error.detail", &rejection.detail),
-            ("greenroom.error.step", &rejection.step),
-            ("greenroom.source.topic", input),
-            ("greenroom.pipeline", pipeline.name()),
-            ("greenroom.failed_at", at),
-        ] {
-            letters.push_header(name.as_bytes(), text.as_bytes());
-        }
-        self.number(letters, "greenroom.source.partition", partition.id);
-        self.number(letters, "greenroom.source.offset", source.offset());
-        self.number(letters, "greenroom.attempts", record.attempts);
-    }
-
-    fn number(&mut self, letters: &mut Outgoing, name: &str, number: impl std::fmt::Display) {
-        self.text.clear();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.text, "{number}");
-        letters.push_header(name.as_bytes(), &self.text);
     }
 }
-
-/// What key, headers and Kafka's own framing may add to a value, before it is called too large.
-const HEADROOM: usize = 16 * 1024;
 
 impl Actor for ErrorRouter {
     type Context = Context<Self>;
@@ -97,16 +81,12 @@ impl Handler<Rejected> for ErrorRouter {
     type Result = ();
 
     fn handle(&mut self, Rejected { batch, records }: Rejected, _: &mut Self::Context) {
-        let _busy = self.pulse.busy();
+        let _busy = self.pulse.clone().busy();
         if !batch.is_current() {
             return;
         }
         let letters = self.letters(&batch, &records);
-        for record in &records {
-            self.wiring
-                .board
-                .rejected(record.rejection.error_type.as_str(), 1);
-        }
+        self.tell(&batch, &records);
         // A producer that is gone is being replaced, and a rewind follows.
         let _ = self.wiring.producer.send(DeadLetters { batch, letters });
     }
@@ -116,7 +96,7 @@ impl Handler<Sabotage> for ErrorRouter {
     type Result = ();
 
     fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
-        let _busy = self.pulse.busy();
+        let _busy = self.pulse.clone().busy();
         if order.strike() {
             ctx.stop();
         }

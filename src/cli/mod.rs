@@ -3,24 +3,28 @@
 //! Exit codes: 0 done or drained; 1 failed while running, the reason in the last log line; 2 wrong
 //! usage or settings: nothing was started, every mistake is named at once.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::Command;
 
-use crate::config::{self, Config};
-use crate::pipeline::{Compiled, Spec};
+use crate::config;
+use crate::telemetry::logs;
 
 mod check;
 mod demo;
 mod generate;
 mod health;
 mod pipelines;
+mod preflight;
 mod run;
+mod service;
+mod setup;
+mod signals;
 mod topics;
 
-/// How a command ended.
+/// How a command failed.
+#[derive(Debug)]
 enum Failure {
     /// Wrong usage or settings, a line each.
     Usage(Vec<String>),
@@ -41,12 +45,12 @@ pub fn main() -> ExitCode {
         Some(("generate", args)) => generate::run(args),
         Some(("topics", args)) => topics::run(args),
         Some(("health", args)) => health::run(args),
-        _ => unreachable!("clap requires a known command"),
+        _ => unreachable!("clap requires a command that it knows"),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Running(reason)) => {
-            tracing::error!("{reason}");
+            tell(&reason);
             ExitCode::from(1)
         }
         Err(Failure::Usage(mistakes)) => {
@@ -58,11 +62,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line as clap knows it.
-pub fn command() -> Command {
+/// The reason is the last line of the log, where there is one.
+fn tell(reason: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{reason}");
+    } else {
+        eprintln!("error: {reason}");
+    }
+}
+
+fn command() -> Command {
     Command::new("greenroom")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Reads JSON events from Kafka, works on them in supervised actors, writes them back; nothing is lost.")
+        .about(env!("CARGO_PKG_DESCRIPTION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with_settings(run::command()))
@@ -70,7 +82,7 @@ pub fn command() -> Command {
         .subcommand(with_settings(check::command()))
         .subcommand(pipelines::command())
         .subcommand(with_settings(generate::command()))
-        .subcommand(with_settings(topics::command()))
+        .subcommand(topics::command())
         .subcommand(with_settings(health::command()))
 }
 
@@ -78,16 +90,20 @@ fn with_settings(command: Command) -> Command {
     config::command_args(command)
 }
 
-fn pipeline_arg() -> Arg {
-    Arg::new("pipeline")
-        .value_name("PIPELINE")
-        .help("A preset's name, or a TOML file [default: GREENROOM_PIPELINE, else logins]")
-}
-
-fn lines<T: Display>(mistakes: Vec<T>) -> Failure {
-    Failure::Usage(mistakes.iter().map(ToString::to_string).collect())
+/// # Errors
+/// Where `RUST_LOG` cannot be read.
+fn start_log(log: &config::Log) -> Outcome {
+    logs::init(log.format, &log.filter).map_err(|error| Failure::Usage(vec![error.to_string()]))
 }
 
 fn running(error: impl Display) -> Failure {
     Failure::Running(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_whole() {
+        super::command().debug_assert();
+    }
 }

@@ -82,6 +82,7 @@ pub struct Pipeline {
     pub input_topics: Option<Vec<String>>,
     pub output_topic: Option<String>,
     pub dead_letter_topic: Option<String>,
+    pub summary_topic: Option<String>,
     pub hash_key: Option<HashKey>,
     pub hash_key_id: Option<String>,
     /// The time zone in which steps render times.
@@ -228,6 +229,7 @@ impl Config {
                 input_topics: None,
                 output_topic: None,
                 dead_letter_topic: None,
+                summary_topic: None,
                 hash_key: None,
                 hash_key_id: None,
                 timezone: Tz::UTC,

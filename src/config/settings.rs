@@ -91,6 +91,15 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        name: "GREENROOM_SUMMARY_TOPIC",
+        given: Flag("summary-topic"),
+        default: Unset("the pipeline's"),
+        help: "topic for summaries, where the pipeline has any",
+        kind: Kind::Parsed(TOPIC, |config, text| {
+            parse::topic(text).map(|topic| config.pipeline.summary_topic = Some(topic))
+        }),
+    },
+    Setting {
         name: "GREENROOM_TRANSFORMERS",
         given: Flag("transformers"),
         default: OfHost("cores", |host| host.cores.to_string()),

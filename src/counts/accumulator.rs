@@ -1,6 +1,8 @@
 //! Counting within a batch, without an allocation for keys that were seen before.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{Delta, Path};
 
@@ -11,25 +13,26 @@ const REMEMBERED: usize = 1 << 20;
 /// What a remembered key takes besides its text, roughly.
 const OVERHEAD: usize = 128;
 
-/// No UTF-8 text holds this byte, so that joined paths stay distinct.
-const SEPARATOR: u8 = 0xff;
-
 /// A worker's counters for the batch it is at.
 ///
 /// It outlives the batch and remembers the keys, so that a batch of the usual records allocates
 /// nothing here but the [`Delta`] that it hands on.
 #[derive(Debug, Default)]
 pub struct Accumulator {
-    known: HashMap<Box<[u8]>, usize>,
     cells: Vec<Cell>,
+    /// Indices of the cells by the hash of their path. Counting is a fifth of the hot path, so a
+    /// path is looked up as it comes: neither joined nor copied.
+    known: HashTable<usize>,
+    hasher: DefaultHashBuilder,
     /// Indices of the cells that are not zero.
     touched: Vec<usize>,
-    joined: Vec<u8>,
+    /// Bytes that the known paths take.
     remembered: usize,
 }
 
 #[derive(Debug)]
 struct Cell {
+    hash: u64,
     path: Path,
     n: u64,
 }
@@ -37,14 +40,14 @@ struct Cell {
 impl Accumulator {
     /// Counts one at the path.
     pub fn add(&mut self, path: &[&str]) {
-        self.joined.clear();
-        for text in path {
-            self.joined.extend_from_slice(text.as_bytes());
-            self.joined.push(SEPARATOR);
-        }
-        let index = match self.known.get(self.joined.as_slice()) {
-            Some(&index) => index,
-            None => self.learn(path),
+        let hash = self.hash(path);
+        let cells = &self.cells;
+        let known = self
+            .known
+            .find(hash, |index| cells[*index].is_at(hash, path));
+        let index = match known {
+            Some(index) => *index,
+            None => self.learn(hash, path),
         };
         let cell = &mut self.cells[index];
         if cell.n == 0 {
@@ -69,13 +72,32 @@ impl Accumulator {
         delta
     }
 
-    fn learn(&mut self, path: &[&str]) -> usize {
-        let index = self.cells.len();
-        let path = path.iter().map(|text| Box::from(*text)).collect();
-        self.cells.push(Cell { path, n: 0 });
-        self.remembered += self.joined.len() + OVERHEAD;
-        self.known.insert(self.joined.as_slice().into(), index);
+    fn hash(&self, path: &[&str]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for text in path {
+            hasher.write(text.as_bytes());
+        }
+        hasher.finish()
+    }
+
+    fn learn(&mut self, hash: u64, path: &[&str]) -> usize {
+        let Accumulator { cells, known, .. } = self;
+        let index = cells.len();
+        let path: Path = path.iter().map(|text| Box::from(*text)).collect();
+        self.remembered += OVERHEAD + path.iter().map(|text| text.len()).sum::<usize>();
+        cells.push(Cell { hash, path, n: 0 });
+        known.insert_unique(hash, index, |index| cells[*index].hash);
         index
+    }
+}
+
+impl Cell {
+    fn is_at(&self, hash: u64, path: &[&str]) -> bool {
+        // The key stands last and tells most paths apart.
+        let mut pairs = self.path.iter().zip(path).rev();
+        self.hash == hash
+            && self.path.len() == path.len()
+            && pairs.all(|(own, text)| **own == **text)
     }
 }
 
@@ -104,11 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_read_alike_when_joined_stay_apart() {
+    fn paths_that_read_alike_stay_apart() {
         let mut accumulator = Accumulator::default();
         accumulator.add(&["ab", "c"]);
         accumulator.add(&["a", "bc"]);
-        assert_eq!(accumulator.take().added.len(), 2);
+        accumulator.add(&["abc"]);
+        assert_eq!(accumulator.take().added.len(), 3);
     }
 
     #[test]
@@ -119,6 +142,6 @@ mod tests {
             accumulator.add(&["app_version", &format!("{long}{n}")]);
         }
         assert_eq!(accumulator.take().added.len(), 11);
-        assert!(accumulator.cells.is_empty() && accumulator.known.is_empty());
+        assert!(accumulator.cells.is_empty());
     }
 }

@@ -48,11 +48,18 @@ pub struct Summary {
     pub every_seconds: Option<u64>,
 }
 
+/// More input topics than this are refused, so that topics can be numbered in 16 bits.
+const MAX_INPUTS: usize = 1000;
+
 /// The index of the output topic: it is the first.
 pub(super) const OUTPUT: u16 = 0;
 
 impl Compiled {
     pub(super) fn new(spec: Spec, options: &Options) -> Result<Self, Vec<SpecError>> {
+        if spec.input.is_empty() || spec.input.len() > MAX_INPUTS {
+            let message = format!("between 1 and {MAX_INPUTS} input topics are needed");
+            return Err(vec![mistake(&spec, message)]);
+        }
         let mut topics = vec![spec.output.clone()];
         let dead_letters = spec.input.iter().map(|input| {
             let topic = spec.dead_letters.clone();
@@ -136,7 +143,7 @@ impl Compiled {
     pub fn reason(&self, reason: FilterReason) -> &str {
         match reason.0.checked_sub(1) {
             None => "skipped",
-            Some(step) => &self.0.spec.stages[usize::from(step)].name,
+            Some(step) => &self.0.spec.stages[step as usize].name,
         }
     }
 
@@ -200,7 +207,8 @@ fn number(topics: &mut Vec<String>, topic: String) -> u16 {
         topics.push(topic);
         topics.len() - 1
     });
-    u16::try_from(index).expect("a pipeline has few topics")
+    u16::try_from(index)
+        .expect("input topics and their dead letters are at most 2000, the others two")
 }
 
 fn mistakes(spec: &Spec, topics: &[String], options: &Options) -> Vec<SpecError> {
@@ -208,6 +216,11 @@ fn mistakes(spec: &Spec, topics: &[String], options: &Options) -> Vec<SpecError>
     for topic in spec.input.iter().chain(topics) {
         if !is_topic_name(topic) {
             messages.push(format!("`{topic}` is no name for a topic (allowed: 1 to 249 letters, digits, dots, dashes and underscores)"));
+        }
+    }
+    for (index, topic) in spec.input.iter().enumerate() {
+        if spec.input[..index].contains(topic) {
+            messages.push(format!("topic `{topic}` is read twice"));
         }
     }
     for topic in topics.iter().filter(|topic| spec.input.contains(topic)) {
@@ -218,12 +231,18 @@ fn mistakes(spec: &Spec, topics: &[String], options: &Options) -> Vec<SpecError>
     if options.hash_key.is_none() {
         messages.extend(keyless(spec));
     }
-    let error = |message| SpecError {
+    messages
+        .into_iter()
+        .map(|message| mistake(spec, message))
+        .collect()
+}
+
+fn mistake(spec: &Spec, message: String) -> SpecError {
+    SpecError {
         file: spec.file.clone(),
         line: None,
         message,
-    };
-    messages.into_iter().map(error).collect()
+    }
 }
 
 fn keyless(spec: &Spec) -> Option<String> {

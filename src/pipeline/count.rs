@@ -7,7 +7,7 @@ use super::json::Kind;
 use super::names::{Names, Slot};
 use super::section::Section;
 use super::steps::LACKS;
-use super::time::{Format, Moment};
+use super::time::{Format, Moment, Rendered};
 use crate::counts::Accumulator;
 
 /// One count, by the values of a member, or a total.
@@ -138,7 +138,7 @@ impl Key {
             section.mistake("`group`, `as` and `contains` need `by`");
         }
         let form = match contains {
-            Some(parts) => Form::Contains(parts.into_iter().map(Box::from).collect()),
+            Some(parts) => Form::Contains(lower_case(&parts)),
             None => form.unwrap_or(Form::Value),
         };
         Some(Key {
@@ -150,26 +150,22 @@ impl Key {
     }
 
     /// Hands the event's key on, if it has one.
-    fn with(&self, event: &Event, zone: Tz, then: impl FnOnce(&str)) {
+    fn with(&self, event: &Event, zone: Tz, then: impl FnMut(&str)) {
         if event.lacks(self.field, self.skip) {
             return;
         }
         match &self.form {
-            Form::Value => {
-                self.value(event, self.field).map(then);
-            }
+            Form::Value => self.value(event, self.field).into_iter().for_each(then),
             Form::Hour => {
                 let found = event.get(self.field);
                 let moment = found.and_then(|(kind, text)| Moment::read(kind, text));
                 let hour = moment.and_then(|moment| moment.render(Format::Hour, zone));
-                if let Some(hour) = hour {
-                    then(hour.as_str());
-                }
+                hour.iter().map(Rendered::as_str).for_each(then);
             }
             Form::Contains(parts) => {
                 let text = event.text(self.field).map(str::to_lowercase);
                 let found = text.and_then(|text| parts.iter().find(|part| text.contains(&***part)));
-                found.map(|part| then(part));
+                found.into_iter().map(|part| &**part).for_each(then);
             }
         }
     }
@@ -181,4 +177,9 @@ impl Key {
             (_, text) => Some(text),
         }
     }
+}
+
+fn lower_case(parts: &[&str]) -> Vec<Box<str>> {
+    let lower = parts.iter().map(|part| part.to_lowercase());
+    lower.map(String::into_boxed_str).collect()
 }

@@ -242,17 +242,18 @@ impl Event {
     }
 
     pub fn lacks(&self, slot: Slot, lack: Lack) -> bool {
-        let Some((kind, text)) = self.get(slot) else {
+        let Some(value) = self.value(slot) else {
             return true;
         };
         match lack {
             Lack::Absent => false,
-            Lack::Null => kind == Kind::Null,
-            Lack::Falsy => is_falsy(kind, text),
-            Lack::NotText => kind != Kind::Text,
+            Lack::Null => value.kind == Kind::Null,
+            Lack::Falsy => is_falsy(value.kind, value.text.of(&self.text)),
+            Lack::NotText => value.kind != Kind::Text,
         }
     }
 
+    #[inline]
     fn set(&mut self, slot: Slot, value: Value) {
         match self.places[slot.index()] {
             Some(place) => self.members[place as usize].value = value,
@@ -306,21 +307,23 @@ impl Event {
 
     /// Writes the event as compact JSON; what no step touched, byte for byte as it came.
     pub fn write(&self, names: &Names, out: &mut Vec<u8>) {
-        out.push(b'{');
-        let mut first = true;
+        let start = out.len();
         for member in &self.members {
-            let (name, colon) = match member.name {
-                Name::Known(slot) => (names.written(slot), ""),
-                Name::Other(name) => (name.of(&self.text), ":"),
+            match member.name {
+                Name::Known(slot) => out.extend_from_slice(names.written(slot).as_bytes()),
+                Name::Other(name) => {
+                    out.push(b',');
+                    out.extend_from_slice(name.of(&self.text).as_bytes());
+                    out.push(b':');
+                }
                 Name::Gone => continue,
-            };
-            if !first {
-                out.push(b',');
             }
-            first = false;
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(colon.as_bytes());
             out.extend_from_slice(member.value.json.of(&self.text).as_bytes());
+        }
+        // The first member has a comma before it, where the object opens.
+        match out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => out.push(b'{'),
         }
         out.push(b'}');
     }

@@ -4,8 +4,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::{Digest, Sha256};
 
-/// A hash as lower-case hex.
-pub(super) type HexDigest = [u8; 64];
+/// A SHA-256 hash, keyed or not.
+#[derive(Clone, Copy)]
+pub(super) struct Hashed([u8; 32]);
+
+/// A hash in lower-case hex.
+pub(super) struct Hex([u8; 64]);
 
 /// The hash key at work. Its key cannot be printed, nor got back.
 #[derive(Clone)]
@@ -27,7 +31,7 @@ impl Masking {
             .expect("HMAC takes keys of any length");
         let key_id = match key_id {
             Some(key_id) => key_id.into(),
-            None => as_str(&hex(&keyed(&mac, &[b"key-id"])))[..8].into(),
+            None => keyed(&mac, &[b"key-id"]).hex().as_str()[..8].into(),
         };
         Masking { mac, key_id }
     }
@@ -38,39 +42,45 @@ impl Masking {
 
     /// HMAC-SHA-256 of the member's name, a zero byte and the text: equal texts of different
     /// members have different hashes.
-    pub fn of_member(&self, name: &str, text: &str) -> HexDigest {
-        hex(&keyed(
-            &self.mac,
-            &[name.as_bytes(), b"\0", text.as_bytes()],
-        ))
+    pub fn of_member(&self, name: &str, text: &str) -> Hashed {
+        keyed(&self.mac, &[name.as_bytes(), b"\0", text.as_bytes()])
     }
 
     /// HMAC-SHA-256 of the text alone.
-    pub fn of_text(&self, text: &str) -> HexDigest {
-        hex(&keyed(&self.mac, &[text.as_bytes()]))
+    pub fn of_text(&self, text: &str) -> Hashed {
+        keyed(&self.mac, &[text.as_bytes()])
+    }
+}
+
+impl Hashed {
+    pub fn hex(self) -> Hex {
+        // Arithmetic instead of a table: the compiler makes vector instructions of it.
+        let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+        let mut hex = [0; 64];
+        for (digits, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            digits[0] = digit(byte >> 4);
+            digits[1] = digit(byte & 0xf);
+        }
+        Hex(hex)
+    }
+}
+
+impl Hex {
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("hex digits are ASCII")
     }
 }
 
 /// SHA-256 of the text: known texts can be found again by anybody who tries them.
-pub(super) fn unkeyed(text: &str) -> HexDigest {
-    hex(&Sha256::digest(text.as_bytes()).into())
-}
-
-pub(super) fn as_str(digest: &HexDigest) -> &str {
-    str::from_utf8(digest).expect("hex digits are ASCII")
+pub(super) fn unkeyed(text: &str) -> Hashed {
+    Hashed(Sha256::digest(text.as_bytes()).into())
 }
 
 /// The key's own two blocks were hashed once, when it was set: a copy starts after them.
-fn keyed(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
+fn keyed(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> Hashed {
     let mut mac = mac.clone();
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().into()
-}
-
-fn hex(digest: &[u8; 32]) -> HexDigest {
-    let mut hex = [0; 64];
-    hex::encode_to_slice(digest, &mut hex).expect("64 hex digits hold 32 bytes");
-    hex
+    Hashed(mac.finalize().into_bytes().into())
 }

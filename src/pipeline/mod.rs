@@ -16,6 +16,7 @@ mod compiled;
 mod count;
 mod event;
 mod json;
+mod letter;
 mod masking;
 mod names;
 mod outcome;
@@ -27,6 +28,7 @@ mod time;
 mod worker;
 
 pub use compiled::{Compiled, Options, Summary};
+pub use letter::{LetterWriter, Rejected};
 pub use outcome::{ErrorType, FilterReason, Outcome, Rejection};
 pub use presets::{PRESETS, Preset, preset};
 pub use section::SpecError;

@@ -2,13 +2,13 @@
 
 /// A member's number in its pipeline: a step finds the member without comparing names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(u16);
+pub(super) struct Slot(u32);
 
 /// All members that a pipeline knows by name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     names: Vec<Box<str>>,
-    /// Each as it is written: `"name":`.
+    /// Each as it is written: `,"name":`.
     written: Vec<Box<str>>,
     /// The slots of names of each length: few names share one, so a lookup compares one or two.
     by_len: Vec<Vec<Slot>>,
@@ -16,7 +16,7 @@ pub(super) struct Names {
 
 impl Slot {
     pub fn index(self) -> usize {
-        self.0.into()
+        self.0 as usize
     }
 }
 
@@ -30,8 +30,8 @@ impl Names {
         if let Some(slot) = self.find(name) {
             return slot;
         }
-        let slot = Slot(u16::try_from(self.len()).expect("a pipeline names few members"));
-        let mut written = String::new();
+        let slot = Slot(u32::try_from(self.len()).expect("a file is shorter than 4 GiB"));
+        let mut written = String::from(",");
         super::json::quote(name, &mut written);
         written.push(':');
         self.names.push(name.into());
@@ -55,7 +55,7 @@ impl Names {
         &self.names[slot.index()]
     }
 
-    /// The name as JSON, with its colon.
+    /// The name as JSON, with the comma before and the colon after it.
     pub fn written(&self, slot: Slot) -> &str {
         &self.written[slot.index()]
     }

@@ -18,7 +18,7 @@ pub enum Outcome {
 
 /// Why a record was filtered. `Compiled::reason` gives its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FilterReason(pub(super) u16);
+pub struct FilterReason(pub(super) u32);
 
 /// Why a record was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,6 +99,8 @@ impl Spec {
         let summary = read_summary(&mut top);
         let stages = read_stages(&mut top, &mut names);
         let counts = read_counts(&mut top, &mut names);
+        // The service's own settings may stand in the file too; whoever reads those checks them.
+        top.tables("settings", false);
         top.finish();
         Some(Spec {
             file: file_name.to_owned(),

@@ -104,7 +104,7 @@ impl Worker {
     fn stopped(&self, step: usize, stop: Stop) -> Outcome {
         match stop {
             Stop::Filtered => {
-                let reason = u16::try_from(step + 1).expect("a pipeline has few steps");
+                let reason = u32::try_from(step + 1).expect("a file is shorter than 4 GiB");
                 Outcome::Filtered(FilterReason(reason))
             }
             Stop::Rejected(error_type, detail) => Outcome::Rejected(Rejection {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenroom::actors::sabotage::Sabotage;
+use greenroom::topology::Sabotage;
 
 use crate::harness::{Lodger, Terms, eventually, header};
 

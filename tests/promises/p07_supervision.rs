@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use greenroom::actors::sabotage::Sabotage;
 use greenroom::supervision::{Remedy, RestartLimits};
+use greenroom::topology::Sabotage;
 
 use crate::harness::{Broker, Lodger, Terms, eventually};
 

@@ -78,6 +78,21 @@ fn what_would_go_wrong_is_refused_all_at_once() {
 }
 
 #[test]
+fn input_topics_are_some_and_distinct() {
+    let mut spec = spec("input = [\"a\"]\noutput = \"out\"");
+    spec.override_input(vec!["a".into(), "b".into(), "a".into()]);
+    assert_eq!(
+        refused(spec.clone()),
+        ["mine.toml: topic `a` is read twice"]
+    );
+    let few = "mine.toml: between 1 and 1000 input topics are needed";
+    spec.override_input(Vec::new());
+    assert_eq!(refused(spec.clone()), [few]);
+    spec.override_input((0..1001).map(|n| n.to_string()).collect());
+    assert_eq!(refused(spec), [few]);
+}
+
+#[test]
 fn p10_the_hash_key_is_never_printed() {
     let key = b"0123456789abcdef0123456789abcdef";
     let spec = Spec::parse(preset("logins").unwrap().toml, "logins").unwrap();

@@ -140,6 +140,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a value, be it nested, that itself lies in `depth` containers.
+    #[inline]
     pub fn value(&mut self, depth: u32) -> Result<Token, Malformed> {
         let start = self.at;
         let (kind, escaped) = match self.peek() {
@@ -348,6 +349,6 @@ fn special(eight: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOPS: u64 = ONES << 7;
     let below = |bytes: u64, n: u64| bytes.wrapping_sub(ONES * n) & !bytes & TOPS;
-    let equal = |byte: u8| below(eight ^ ONES * u64::from(byte), 1);
+    let equal = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
     below(eight, 0x20) | equal(b'"') | equal(b'\\')
 }

@@ -135,7 +135,7 @@ fn counts_do_not_share_a_name() {
     let no_by = "[[count]]\nname = \"a\"\ngroup = \"l\"";
     assert_eq!(
         mistakes(&counts(no_by)),
-        ["mine.toml:19: count 1: `group`, `as` and `contains` need `by`"]
+        ["mine.toml:20: count 1: `group`, `as` and `contains` need `by`"]
     );
 }
 

@@ -26,7 +26,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<B
     let into = section.needed_field("into", names);
     let categories = section.needed_lists("categories");
     let otherwise = section.needed_text("otherwise");
-    let categories = categories?.into_iter().map(|(name, texts)| Category {
+    let categories = categories?;
+    refuse_ambiguity(section, &categories);
+    let categories = categories.into_iter().map(|(name, texts)| Category {
         name: name.into(),
         texts: texts.into_iter().map(Box::from).collect(),
     });
@@ -36,6 +38,17 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<B
         categories: categories.collect(),
         otherwise: otherwise?.into(),
     }))
+}
+
+fn refuse_ambiguity(section: &mut Section<'_, '_>, categories: &[(&str, Vec<&str>)]) {
+    let mut seen = Vec::new();
+    for text in categories.iter().flat_map(|(_, texts)| texts) {
+        let text = text.to_ascii_lowercase();
+        if seen.contains(&text) {
+            section.mistake(&format!("`categories` holds `{text}` twice"));
+        }
+        seen.push(text);
+    }
 }
 
 impl Categorise {
@@ -73,6 +86,19 @@ impl Step for Categorise {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
+    use crate::pipeline::Spec;
+
+    #[test]
+    fn a_text_belongs_to_one_class() {
+        let text = "step = [{ do = \"categorise\", field = \"a\", into = \"b\", \
+                    categories = { A = [\"x\"], B = [\"X\"] }, otherwise = \"C\" }]";
+        let errors = Spec::parse(text, "c.toml").expect_err("it has mistakes");
+        let message = "step 1: `categories` holds `x` twice";
+        assert!(
+            errors.iter().any(|error| error.message == message),
+            "{errors:?}"
+        );
+    }
 
     #[test]
     fn case_does_not_matter_and_the_rest_has_a_class() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Context, Step};
 use crate::pipeline::address;
 use crate::pipeline::event::Event;
-use crate::pipeline::masking::{self, HexDigest, Masking};
+use crate::pipeline::masking::{self, Hashed, Masking};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
@@ -47,7 +47,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<B
 }
 
 impl Hash {
-    fn hash(&self, event: &Event, slot: Slot, context: &Context<'_>) -> Result<HexDigest, Stop> {
+    fn hash(&self, event: &Event, slot: Slot, context: &Context<'_>) -> Result<Hashed, Stop> {
         let name = context.names.name(slot);
         let text = event
             .text(slot)
@@ -57,10 +57,10 @@ impl Hash {
             Canonical::Ip => address::canonical(text)
                 .ok_or_else(|| refuse(ErrorType::InvalidIp, name, "an IP address"))?,
         };
-        Ok(self.digest(name, &text, context.masking))
+        Ok(self.masked(name, &text, context.masking))
     }
 
-    fn digest(&self, name: &str, text: &str, masking: Option<&Masking>) -> HexDigest {
+    fn masked(&self, name: &str, text: &str, masking: Option<&Masking>) -> Hashed {
         match (self.method, masking) {
             (Method::Keyed, Some(masking)) => masking.of_member(name, text),
             (Method::Plain, Some(masking)) => masking.of_text(text),
@@ -80,8 +80,8 @@ fn refuse(error_type: ErrorType, name: &str, wanted: &str) -> Stop {
 impl Step for Hash {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
         for slot in &self.fields {
-            let digest = self.hash(event, *slot, context)?;
-            event.set_text(*slot, masking::as_str(&digest));
+            let hashed = self.hash(event, *slot, context)?;
+            event.set_text(*slot, hashed.hex().as_str());
         }
         Ok(())
     }

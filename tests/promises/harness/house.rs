@@ -5,14 +5,11 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use greenroom::actors::consumer::Limits;
-use greenroom::actors::producer::OutputTopic;
-use greenroom::actors::sabotage::{Poison, Sabotage};
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
-use greenroom::status::Board;
+use greenroom::status::{Board, Identity};
 use greenroom::supervision::{Ended, Escalation, RestartLimits, Status};
-use greenroom::topology::{House, Plan};
+use greenroom::topology::{House, Limits, OutputTopic, Plan, Poison, Sabotage, Store};
 use rdkafka::message::Message;
 use rdkafka::producer::BaseRecord;
 use tokio::sync::{mpsc as orders, watch};
@@ -80,7 +77,7 @@ impl Lodger {
             Some(embedded) => Pipes::embed(embedded, terms.partitions),
             None => Pipes::lay(&topics, terms.partitions),
         };
-        let board = Board::default();
+        let board = board();
         let plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
         let (orders, taken) = orders::unbounded_channel();
         let (tell, status) = mpsc::channel();
@@ -175,7 +172,7 @@ fn live(
         let _ = tell.send(house.supervisor().status());
         while let Some(order) = taken.recv().await {
             match order {
-                Order::Sabotage(actor, order) => drop(house.sabotage(&actor, order)),
+                Order::Sabotage(actor, order) => drop(house.saboteur().strike(&actor, order)),
                 Order::Escalation(tell) => drop(tell.send(house.escalation().await)),
                 Order::Drain(tell) => {
                     let _ = tell.send(house.drain().await);
@@ -184,6 +181,14 @@ fn live(
             }
         }
     });
+}
+
+fn board() -> Board {
+    let identity = Identity {
+        pipeline: "logins".to_owned(),
+        delivery: "at-least-once".to_owned(),
+    };
+    Board::new(identity, || Duration::ZERO)
 }
 
 fn logins(pipes: &Pipes) -> Compiled {
@@ -232,5 +237,6 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
         drain: Duration::from_secs(20),
         poison: terms.poison,
         board,
+        store: Store::default(),
     }
 }

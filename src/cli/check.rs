@@ -1,0 +1,130 @@
+//! `greenroom check`: are the settings right, and what does the pipeline make of these events?
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Arg, ArgMatches, Command};
+
+use super::setup::{Key, Setup};
+use super::{Failure, Outcome, running};
+use crate::config;
+use crate::flow::Partition;
+use crate::pipeline::{LetterWriter, Now, Outcome as Result_, Rejected, Worker};
+use crate::record::{Outgoing, Records};
+
+mod lines;
+
+pub fn command() -> Command {
+    Command::new("check")
+        .about("Settings, the pipeline explained, and each input line's result, without Kafka")
+        .arg(config::pipeline_arg())
+        .arg(
+            Arg::new("input")
+                .long("input")
+                .value_name("FILE")
+                .help("Events, a line each, or envelopes of key, value and headers; `-` is stdin"),
+        )
+        .arg(
+            Arg::new("now")
+                .long("now")
+                .value_name("RFC3339")
+                .help("The time to work at, for results that can be compared"),
+        )
+}
+
+pub fn run(args: &ArgMatches) -> Outcome {
+    let setup = Setup::load(args, Key::Needed)?;
+    match args.get_one::<String>("input") {
+        Some(path) => results(&setup, path, now(args)?),
+        None => {
+            explain(&setup);
+            Ok(())
+        }
+    }
+}
+
+fn explain(setup: &Setup) {
+    for listed in &setup.config.listing {
+        println!("{listed}");
+    }
+    println!();
+    for line in setup.pipeline.explain() {
+        println!("{line}");
+    }
+}
+
+fn now(args: &ArgMatches) -> Result<DateTime<Utc>, Failure> {
+    let Some(text) = args.get_one::<String>("now") else {
+        return Ok(Utc::now());
+    };
+    let parsed = DateTime::parse_from_rfc3339(text);
+    parsed.map(Into::into).map_err(|_| {
+        let mistake = format!("--now={text}: allowed is a time such as 2026-01-02T03:04:05Z");
+        Failure::Usage(vec![mistake])
+    })
+}
+
+fn results(setup: &Setup, path: &str, now: DateTime<Utc>) -> Outcome {
+    let unreadable = |error: io::Error| Failure::Usage(vec![format!("--input={path}: {error}")]);
+    let input: Box<dyn BufRead> = match path {
+        "-" => Box::new(io::stdin().lock()),
+        path => Box::new(BufReader::new(File::open(path).map_err(unreadable)?)),
+    };
+    let mut desk = Desk::new(setup, now);
+    for (offset, line) in (0..).zip(input.split(b'\n')) {
+        let line = line.map_err(unreadable)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        desk.work(offset, line).map_err(running)?;
+    }
+    Ok(())
+}
+
+/// One record after the other, by the very code that the service runs.
+struct Desk<'s> {
+    setup: &'s Setup,
+    worker: Worker,
+    letters: LetterWriter,
+    now: Now,
+    failed_at: String,
+}
+
+impl<'s> Desk<'s> {
+    fn new(setup: &'s Setup, now: DateTime<Utc>) -> Self {
+        let nanos = now
+            .timestamp_nanos_opt()
+            .and_then(|nanos| u64::try_from(nanos).ok());
+        Desk {
+            worker: setup.pipeline.worker(),
+            letters: LetterWriter::new(setup.pipeline.clone(), super::preflight::MAX_MESSAGE_BYTES),
+            now: Now::from_unix_nanos(nanos.unwrap_or(0)),
+            failed_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            setup,
+        }
+    }
+
+    fn work(&mut self, offset: i64, line: &[u8]) -> io::Result<()> {
+        let mut records = Records::default();
+        lines::read(line, offset, &mut records);
+        let mut out = Outgoing::default();
+        let source = records.get(0);
+        let outcome = self.worker.process(source, 0, self.now, &mut out, None);
+        if let Result_::Rejected(rejection) = &outcome {
+            let rejected = Rejected {
+                partition: Partition { topic: 0, id: 0 },
+                index: 0,
+                rejection,
+                attempts: 1,
+                omit_value: false,
+            };
+            self.letters
+                .write(source, &rejected, &self.failed_at, &mut out);
+        }
+        for index in 0..out.len() {
+            let record = out.get(index, &records);
+            let topic = &self.setup.pipeline.topics()[usize::from(record.topic())];
+            lines::print(topic, &record, &mut io::stdout().lock())?;
+        }
+        Ok(())
+    }
+}

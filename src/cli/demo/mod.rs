@@ -1,0 +1,236 @@
+//! `greenroom demo`: the whole house in one process, and an audit of what it did.
+//!
+//! ```text
+//! generator ─▶ embedded broker ─▶ the house ─▶ embedded broker ─▶ audit
+//!                                     ▲
+//!                       chaos: panics, stops, hangs, poison
+//! ```
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::setup::Setup;
+use super::{Failure, Outcome, running, service, signals, start_log};
+use crate::config::{self, Host, PipelineFile, Sources};
+use crate::kafka::EmbeddedBroker;
+use crate::status::{Board, Latch, State};
+use crate::supervision::{RestartLimits, install_panic_hook};
+use crate::topology::{House, OutputTopic, Plan, Store};
+
+mod audit;
+mod chaos;
+mod feed;
+mod screen;
+mod show;
+
+use audit::{Reader, Report};
+use feed::Feed;
+
+const PARTITIONS: u32 = 4;
+/// One event in so many is hostile, so that there is something to reject.
+const HOSTILE_SHARE: f64 = 0.01;
+
+pub fn command() -> Command {
+    let number = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("demo")
+        .about("Everything in one process: no Kafka, no Docker; ends with an audit")
+        .arg(
+            number("seconds", "N", "How long [default: until Ctrl+C]")
+                .value_parser(value_parser!(u64)),
+        )
+        .arg(
+            number("rate", "R", "Events a second")
+                .value_parser(value_parser!(u32).range(1..=200_000))
+                .default_value("5000"),
+        )
+        .arg(
+            number("seed", "S", "Of events and chaos")
+                .value_parser(value_parser!(u64))
+                .default_value("1"),
+        )
+        .arg(
+            Arg::new("chaos")
+                .long("chaos")
+                .action(ArgAction::SetTrue)
+                .help("Make actors panic, stop and hang all the while"),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("The audit as one JSON object on the last line of stdout"),
+        )
+}
+
+/// What was asked for.
+#[derive(Clone, Copy)]
+struct Wish {
+    seconds: Option<u64>,
+    rate: u32,
+    seed: u64,
+    chaos: bool,
+    json: bool,
+}
+
+impl Wish {
+    fn read(args: &ArgMatches) -> Wish {
+        Wish {
+            seconds: args.get_one("seconds").copied(),
+            rate: args.get_one("rate").copied().unwrap_or(5000),
+            seed: args.get_one("seed").copied().unwrap_or(1),
+            chaos: args.get_flag("chaos"),
+            json: args.get_flag("json"),
+        }
+    }
+}
+
+pub fn run(args: &ArgMatches) -> Outcome {
+    let wish = Wish::read(args);
+    let broker = EmbeddedBroker::start(1).map_err(running)?;
+    let setup = setup(args, &broker)?;
+    start_log(&setup.config.log)?;
+    install_panic_hook();
+    for topic in setup.topics() {
+        broker.create_topic(topic, PARTITIONS).map_err(running)?;
+    }
+    let report = actix::System::new().block_on(play(&setup, wish))?;
+    conclude(&report, wish)
+}
+
+/// The service's own settings, but for what the demo brings along: the broker, and a random hash
+/// key for its lifetime. Its log is kept quiet: the screen is what is to be looked at.
+fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
+    let mut env = config::environment();
+    let mut set = |name: &str, value: String| drop(env.insert(name.to_owned(), value.into()));
+    set("KAFKA_BROKERS", broker.bootstrap());
+    set(
+        "GREENROOM_HASH_KEY",
+        format!("hex:{}", hex::encode(rand::random::<[u8; 32]>())),
+    );
+    // The embedded broker answers an empty fetch after its whole wait, whatever comes meanwhile.
+    set(
+        "GREENROOM_KAFKA_CONSUMER_FETCH_WAIT_MAX_MS",
+        "10".to_owned(),
+    );
+    if std::env::var_os("RUST_LOG").is_none() {
+        set("RUST_LOG", "off".to_owned());
+    }
+    let mut flags = config::flags(args);
+    flags.remove("KAFKA_BROKERS");
+    let sources = Sources {
+        flags,
+        env,
+        file: PipelineFile::default(),
+        host: Host::here(),
+    };
+    Setup::from(sources, super::setup::Key::Needed)
+}
+
+async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
+    let board = service::board(setup);
+    let store = Store::default();
+    let address = listen(setup, &board, &store)?;
+    if let Some(address) = address {
+        println!("status page: http://{address}");
+    }
+    let brokers = setup.kafka().brokers;
+    let reader = Reader::start(&brokers, topics(setup)).map_err(running)?;
+    let mut house = House::start(plan(setup, wish, &board, &store)).await;
+    board.ready(Latch::Topics);
+    board.ready(Latch::Store);
+    board.set_state(State::Running);
+    let feed = Feed::start(setup, wish).map_err(running)?;
+    let stop = signals::stop().map_err(running)?;
+    tokio::select! {
+        failure = show::act(&mut house, &board, wish) => {
+            return Err(Failure::Running(failure));
+        }
+        () = stop => {}
+        () = seconds(wish.seconds) => {}
+    }
+    feed.finish().map_err(running)?;
+    show::settle(&mut house, &board).await;
+    let restarts = show::restarts(&board);
+    board.set_state(State::Draining);
+    service::drain(&house, &board).await?;
+    let filtered = board.snapshot().records.filtered;
+    let audit = tokio::task::spawn_blocking(move || reader.finish());
+    let audit = audit.await.map_err(running)?.map_err(running)?;
+    Ok(audit.finish(filtered, restarts))
+}
+
+async fn seconds(seconds: Option<u64>) {
+    match seconds {
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where the usual port is taken, a free one will do.
+fn listen(setup: &Setup, board: &Board, store: &Store) -> Result<Option<SocketAddr>, Failure> {
+    let Some(addr) = setup.config.http.addr else {
+        return Ok(None);
+    };
+    match service::listen_at(addr, board, store) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            service::listen_at(SocketAddr::new(addr.ip(), 0), board, store)
+        }
+        answer => answer,
+    }
+    .map(Some)
+    .map_err(running)
+}
+
+fn topics(setup: &Setup) -> audit::Topics {
+    let outputs = setup.pipeline.topics();
+    audit::Topics {
+        input: setup.pipeline.input_topics()[0].clone(),
+        output: outputs[0].clone(),
+        dead_letters: outputs[usize::from(setup.pipeline.dead_letters(0))].clone(),
+    }
+}
+
+fn plan(setup: &Setup, wish: Wish, board: &Board, store: &Store) -> Plan {
+    let outputs = setup.pipeline.topics().iter().map(|name| OutputTopic {
+        name: name.clone(),
+        partitions: PARTITIONS.cast_signed(),
+    });
+    let mut plan = service::plan(
+        setup,
+        outputs.collect(),
+        super::preflight::MAX_MESSAGE_BYTES,
+        (board, store),
+    );
+    if wish.chaos {
+        plan.poison = Some(chaos::find_poison);
+        plan.hang_after = chaos::HANG_AFTER;
+        // Ordered restarts are no reason to give up, nor to wait ever longer.
+        plan.restarts = RestartLimits {
+            restarts: u32::MAX,
+            first_wait: Duration::from_millis(10),
+            longest_wait: Duration::from_millis(10),
+            ..plan.restarts
+        };
+        // Several workers may be hung at once, each by a record of its own.
+        plan.transformers = plan.transformers.max(2);
+    }
+    plan
+}
+
+fn conclude(report: &Report, wish: Wish) -> Outcome {
+    let mut out = io::stdout().lock();
+    writeln!(out, "\n{report}").map_err(running)?;
+    if wish.json {
+        writeln!(out, "{}", report.to_json()).map_err(running)?;
+    }
+    if report.nothing_lost() {
+        Ok(())
+    } else {
+        Err(Failure::Running("records were lost".to_owned()))
+    }
+}

@@ -1,0 +1,38 @@
+//! `greenroom health`: asks the running service; for HEALTHCHECK.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::setup::{Key, Setup};
+use super::{Failure, Outcome, running};
+use crate::web;
+
+pub fn command() -> Command {
+    Command::new("health")
+        .about("Asks the running service whether it is well; exit code 0 or 1")
+        .arg(
+            Arg::new("ready")
+                .long("ready")
+                .action(ArgAction::SetTrue)
+                .help("Ask whether it can do its work, not only whether it lives"),
+        )
+}
+
+pub fn run(args: &ArgMatches) -> Outcome {
+    let setup = Setup::load(args, Key::NotNeeded)?;
+    let Some(addr) = setup.config.http.addr else {
+        let off = "GREENROOM_HTTP_ADDR is off: there is nobody to ask";
+        return Err(Failure::Usage(vec![off.to_owned()]));
+    };
+    let path = if args.get_flag("ready") {
+        "/readyz"
+    } else {
+        "/healthz"
+    };
+    let (code, text) = web::ask(addr, path).map_err(running)?;
+    println!("{text}");
+    if code == 200 {
+        Ok(())
+    } else {
+        Err(Failure::Running(format!("{path} answers {code}")))
+    }
+}

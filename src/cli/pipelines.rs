@@ -1,0 +1,35 @@
+//! `greenroom pipelines`: what is shipped.
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::{Failure, Outcome};
+use crate::pipeline::{PRESETS, Spec, preset};
+
+pub fn command() -> Command {
+    Command::new("pipelines")
+        .about("The shipped pipelines, a line each, or one as TOML to copy and change")
+        .arg(Arg::new("name").value_name("NAME"))
+}
+
+pub fn run(args: &ArgMatches) -> Outcome {
+    let Some(name) = args.get_one::<String>("name") else {
+        for preset in PRESETS {
+            let spec = Spec::parse(preset.toml, preset.name);
+            let described = spec.as_ref().map_or("", |spec| spec.description());
+            println!("{:12} {described}", preset.name);
+        }
+        return Ok(());
+    };
+    match preset(name) {
+        Some(preset) => {
+            print!("{}", preset.toml);
+            Ok(())
+        }
+        None => {
+            let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+            let allowed = names.join(", ");
+            let mistake = format!("there is no pipeline `{name}` (shipped are: {allowed})");
+            Err(Failure::Usage(vec![mistake]))
+        }
+    }
+}

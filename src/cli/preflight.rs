@@ -1,0 +1,106 @@
+//! Before anything is started: is there a broker, and are the topics there?
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::setup::Setup;
+use crate::kafka::{self, Admin, Code};
+use crate::status::{Board, Latch};
+use crate::topology::OutputTopic;
+
+/// For one question to the broker.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Between two looks; what is wrong is said again so often.
+const LOOK: Duration = Duration::from_secs(1);
+const SAY: Duration = Duration::from_secs(10);
+/// What a topic takes at most where the broker does not say: Kafka's own default.
+pub const MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+/// What was found: the outputs, and what the dead letters' topics take at most.
+pub struct Found {
+    pub outputs: Vec<OutputTopic>,
+    pub dead_letter_bytes: usize,
+}
+
+/// Waits until a broker answers and all topics are there, and says meanwhile what is missing.
+pub async fn wait(setup: &Setup, board: &Board) -> Result<Found, kafka::Error> {
+    let mut said: Option<Instant> = None;
+    loop {
+        match look(setup).await? {
+            Ok(found) => {
+                board.ready(Latch::Topics);
+                return Ok(found);
+            }
+            Err(missing) => {
+                board.not_ready(Latch::Topics, missing.clone());
+                if said.is_none_or(|at| at.elapsed() >= SAY) {
+                    tracing::error!("{missing}");
+                    said = Some(Instant::now());
+                }
+            }
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn look(setup: &Setup) -> Result<Result<Found, String>, kafka::Error> {
+    let admin = Admin::new(&setup.kafka())?;
+    let topics: Vec<String> = setup.topics().into_iter().map(str::to_owned).collect();
+    let brokers = setup.config.kafka.brokers.clone();
+    let asked = spawn_blocking(move || {
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let answers = admin.partitions(&names, ANSWER);
+        answers.map(|answers| (admin, topics, answers))
+    });
+    let (admin, topics, answers) = match asked.await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(error)) => return Ok(Err(format!("no broker answers at {brokers}: {error}"))),
+        Err(_) => return Ok(Err("the look for topics died".to_owned())),
+    };
+    let missing = missing(&topics, &answers);
+    if !missing.is_empty() {
+        return Ok(Err(missing.join("; ")));
+    }
+    let inputs = setup.pipeline.input_topics().len();
+    let outputs = topics.iter().zip(answers).skip(inputs);
+    let outputs = outputs.map(|(name, partitions)| OutputTopic {
+        name: name.clone(),
+        partitions: partitions.map_or(1, |count| i32::try_from(count).unwrap_or(i32::MAX)),
+    });
+    Ok(Ok(Found {
+        outputs: outputs.collect(),
+        dead_letter_bytes: dead_letter_bytes(setup, &admin).await,
+    }))
+}
+
+fn missing(topics: &[String], answers: &[Result<usize, Code>]) -> Vec<String> {
+    let found = topics.iter().zip(answers);
+    let wrong = found.filter_map(|(topic, answer)| answer.err().map(|code| (topic, code)));
+    let text = wrong.map(|(topic, code)| match code {
+        Code::UnknownTopicOrPartition => {
+            format!("topic `{topic}` does not exist; `greenroom topics create` makes it")
+        }
+        code => format!("topic `{topic}` cannot be used: {code}"),
+    });
+    text.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The smallest limit of the dead letters' topics. Who may not ask goes by Kafka's default.
+async fn dead_letter_bytes(setup: &Setup, admin: &Admin) -> usize {
+    let pipeline = &setup.pipeline;
+    let inputs = 0..u16::try_from(pipeline.input_topics().len()).unwrap_or(u16::MAX);
+    let indices: BTreeSet<u16> = inputs.map(|input| pipeline.dead_letters(input)).collect();
+    let topics: Vec<&str> = indices
+        .iter()
+        .map(|index| pipeline.topics()[usize::from(*index)].as_str())
+        .collect();
+    let answers = admin
+        .max_message_bytes(&topics, ANSWER)
+        .await
+        .unwrap_or_default();
+    let known = answers.into_iter().flatten().min();
+    known.unwrap_or(MAX_MESSAGE_BYTES)
+}

@@ -1,0 +1,149 @@
+//! The service from its first look for topics to its drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::preflight;
+use super::setup::Setup;
+use super::{Failure, Outcome, running};
+use crate::status::{Board, Identity, Latch, State};
+use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
+use crate::topology::{House, OutputTopic, Plan, Store};
+use crate::web;
+
+/// A board that knows what runs, and since when.
+pub fn board(setup: &Setup) -> Board {
+    let identity = Identity {
+        pipeline: setup.pipeline.name().to_owned(),
+        delivery: "at-least-once".to_owned(),
+    };
+    let clock = SystemClock::new();
+    Board::new(identity, move || clock.now().since(Moment::START))
+}
+
+/// Serves until `stop` resolves, then drains (P8).
+pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
+    let board = board(&setup);
+    let store = Store::default();
+    if let Some(addr) = setup.config.http.addr {
+        let bound = listen_at(addr, &board, &store).map_err(running)?;
+        tracing::info!("status page on http://{bound}");
+    }
+    // The memory store is always there.
+    board.ready(Latch::Store);
+    let mut stop = pin!(stop);
+    let found = tokio::select! {
+        found = preflight::wait(&setup, &board) => found.map_err(running)?,
+        () = &mut stop => return Ok(()),
+    };
+    let mut house = House::start(plan(
+        &setup,
+        found.outputs,
+        found.dead_letter_bytes,
+        (&board, &store),
+    ))
+    .await;
+    board.set_state(State::Running);
+    tracing::info!(
+        pipeline = setup.pipeline.name(),
+        group = setup.pipeline.group(),
+        "running"
+    );
+    tokio::select! {
+        failure = look_after(&mut house, &board) => {
+            board.fail(failure.clone());
+            return Err(Failure::Running(failure));
+        }
+        () = &mut stop => {}
+    }
+    board.set_state(State::Draining);
+    tracing::info!("draining");
+    drain(&house, &board).await
+}
+
+/// Starts the web server; says where it really listens.
+pub fn listen_at(addr: SocketAddr, board: &Board, store: &Store) -> io::Result<SocketAddr> {
+    let store = store.clone();
+    let counts = Arc::new(move || serde_json::to_value(store.counts()).unwrap_or_default());
+    let (bound, server) = web::serve(addr, board.clone(), counts)?;
+    actix::spawn(server);
+    Ok(bound)
+}
+
+/// What the settings ask for.
+pub fn plan(
+    setup: &Setup,
+    outputs: Vec<OutputTopic>,
+    dead_letter_bytes: usize,
+    (board, store): (&Board, &Store),
+) -> Plan {
+    let supervision = &setup.config.supervision;
+    Plan {
+        kafka: setup.kafka(),
+        pipeline: setup.pipeline.clone(),
+        outputs,
+        dead_letter_bytes,
+        transformers: setup.config.flow.transformers,
+        in_flight_bytes: setup.config.flow.in_flight_bytes,
+        limits: setup.limits(),
+        restarts: setup.restarts(),
+        hang_after: supervision.hang_after,
+        max_attempts: supervision.max_attempts,
+        drain: supervision.drain_timeout,
+        poison: None,
+        board: board.clone(),
+        store: store.clone(),
+    }
+}
+
+/// Restarts the pipeline as a whole where one actor's restarts do not help; resolves to the reason
+/// when that does not help either (P7).
+pub async fn look_after(house: &mut House, board: &Board) -> String {
+    loop {
+        let Escalation {
+            actor,
+            reason,
+            remedy,
+        } = house.escalation().await;
+        let reason = format!("{actor}: {reason}");
+        if remedy == Remedy::GiveUp {
+            return reason;
+        }
+        board.escalating(reason);
+        house.rebuild().await;
+        board.recovered();
+    }
+}
+
+/// Ends the house. Where the deadline is missed, the offsets that are not settled are named.
+pub async fn drain(house: &House, board: &Board) -> Outcome {
+    let ended = house.drain().await;
+    let failed = ended.iter().find_map(failure);
+    let unsettled: Vec<String> = board
+        .snapshot()
+        .partitions
+        .iter()
+        .filter(|partition| partition.committed < partition.position)
+        .map(|of| format!("{}/{} from {}", of.topic, of.partition, of.committed))
+        .collect();
+    if !unsettled.is_empty() {
+        let unsettled = unsettled.join(", ");
+        return Err(Failure::Running(format!(
+            "not drained in time; unsettled: {unsettled}"
+        )));
+    }
+    match failed {
+        Some(reason) => Err(Failure::Running(reason)),
+        None => Ok(()),
+    }
+}
+
+/// How an actor ended that did not end well.
+fn failure(ended: &Ended) -> Option<String> {
+    match &ended.exit {
+        None | Some(Exit::Drained | Exit::Stopped | Exit::Asked) => None,
+        Some(exit) => Some(format!("{}: {exit}", ended.actor)),
+    }
+}

@@ -1,0 +1,82 @@
+//! `greenroom topics create`: makes the pipeline's topics.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::setup::{Key, Setup};
+use super::{Failure, Outcome, running};
+use crate::config;
+use crate::kafka::admin::TopicPlan;
+use crate::kafka::{Admin, Code};
+
+/// A new cluster may take its time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn command() -> Command {
+    let create = Command::new("create")
+        .about("Makes the pipeline's topics; those that are there stay as they are")
+        .arg(config::pipeline_arg())
+        .arg(number(
+            "partitions",
+            "Partitions of each topic [default: the broker's]",
+        ))
+        .arg(number(
+            "replication-factor",
+            "Copies of each partition [default: the broker's]",
+        ));
+    Command::new("topics")
+        .about("The pipeline's topics")
+        .subcommand_required(true)
+        .subcommand(super::with_settings(create))
+}
+
+fn number(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("N")
+        .value_parser(value_parser!(i32).range(1..))
+        .help(help)
+}
+
+pub fn run(args: &ArgMatches) -> Outcome {
+    let Some(("create", args)) = args.subcommand() else {
+        unreachable!("clap requires the subcommand");
+    };
+    let setup = Setup::load(args, Key::NotNeeded)?;
+    let admin = Admin::new(&setup.kafka()).map_err(running)?;
+    // -1: as the broker has it by default.
+    let given = |name| args.get_one::<i32>(name).copied().unwrap_or(-1);
+    let mut names = setup.topics();
+    names.sort_unstable();
+    names.dedup();
+    let plans: Vec<TopicPlan> = names
+        .iter()
+        .map(|name| TopicPlan {
+            name: (*name).to_owned(),
+            partitions: given("partitions"),
+            replication_factor: given("replication-factor"),
+            config: Vec::new(),
+        })
+        .collect();
+    let answers = actix::System::new()
+        .block_on(admin.create(&plans, PATIENCE))
+        .map_err(running)?;
+    tell(&names, &answers)
+}
+
+fn tell(names: &[&str], answers: &[Result<(), Code>]) -> Outcome {
+    let mut failed = Vec::new();
+    for (name, answer) in names.iter().zip(answers) {
+        match answer {
+            Ok(()) => println!("{name}: made"),
+            Err(Code::TopicAlreadyExists) => println!("{name}: was there"),
+            Err(code) => failed.push(format!("{name}: {code}")),
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Running(failed.join("; ")))
+    }
+}

@@ -1,0 +1,145 @@
+//! `logins`, written a second time with serde_json and lists, as the presets' description reads.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chrono::{DateTime, SecondsFormat};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::Sha256;
+
+type Members = Vec<(String, String)>;
+
+/// An object's members in order, each name once, values as their text.
+pub fn members(json: &str) -> Members {
+    let Ordered(read) = serde_json::from_str(json).expect("it is an object");
+    let mut members: Members = Vec::new();
+    for (name, value) in read {
+        put(&mut members, &name, value);
+    }
+    members
+}
+
+fn put(members: &mut Members, name: &str, value: String) {
+    match members.iter_mut().find(|(known, _)| known == name) {
+        Some(member) => member.1 = value,
+        None => members.push((name.to_owned(), value)),
+    }
+}
+
+fn get(members: &Members, name: &str) -> Value {
+    let found = members.iter().find(|(known, _)| known == name);
+    found.map_or(Value::Null, |(_, json)| {
+        // Numbers beyond a double are no time; that is all that matters of them here.
+        serde_json::from_str(json).unwrap_or(Value::from(1e300))
+    })
+}
+
+pub fn logins(json: &str) -> Result<Members, &'static str> {
+    let mut event = members(json);
+    let required = [
+        "user_id",
+        "app_version",
+        "ip",
+        "locale",
+        "device_id",
+        "timestamp",
+    ];
+    if required.iter().any(|name| get(&event, name).is_null()) {
+        return Err("missing_field");
+    }
+    let ip = get(&event, "ip");
+    let ip = ip.as_str().and_then(canonical_ip).ok_or("invalid_ip")?;
+    let time = seconds(&get(&event, "timestamp")).ok_or("invalid_timestamp")?;
+    for name in ["user_id", "app_version", "locale", "device_id"] {
+        get(&event, name).as_str().ok_or("transformation_error")?;
+    }
+    if !get(&event, "device_type").is_string() {
+        put(&mut event, "device_type", r#""unknown""#.to_owned());
+    }
+    let text = |name: &str| get(&event, name).as_str().unwrap().to_owned();
+    let category = match text("device_type").to_lowercase().as_str() {
+        "android" | "ios" => "Mobile",
+        "ipad" => "Tablet",
+        "windows" | "macos" | "linux" => "Desktop",
+        _ => "Unknown",
+    };
+    let anomaly = ["RU", "VA", "MO"].contains(&text("locale").as_str());
+    let reason = if anomaly {
+        Value::from("locale")
+    } else {
+        Value::Null
+    };
+    let device = mask("device_id", &text("device_id"));
+    let event_time = DateTime::from_timestamp(time, 0).unwrap();
+    let event_time = event_time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    for (name, value) in [
+        ("ip", Value::from(mask("ip", &ip))),
+        ("device_id", Value::from(device)),
+        ("device_category", Value::from(category)),
+        ("anomaly", Value::from(anomaly)),
+        ("anomaly_reason", reason),
+        ("event_time", Value::from(event_time)),
+        ("processed_at", Value::from("2024-01-02T03:04:05.678Z")),
+        ("hash_key_id", Value::from("k1")),
+    ] {
+        put(&mut event, name, value.to_string());
+    }
+    Ok(event)
+}
+
+fn canonical_ip(text: &str) -> Option<String> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return Some(address.to_string());
+    }
+    let (address, zone) = match text.find('%') {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let address: Ipv6Addr = address.parse().ok()?;
+    (zone != "%" && zone.matches('%').count() < 2).then(|| format!("{address}{zone}"))
+}
+
+fn seconds(value: &Value) -> Option<i64> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?.trunc(),
+        Value::String(text) => text.trim().parse::<i128>().ok()? as f64,
+        _ => return None,
+    };
+    (-62_135_596_800.0..=253_402_300_799.0)
+        .contains(&seconds)
+        .then_some(seconds as i64)
+}
+
+fn mask(name: &str, text: &str) -> String {
+    let key = b"0123456789abcdef0123456789abcdef";
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(format!("{name}\0{text}").as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All members as they come, duplicates too.
+struct Ordered(Members);
+
+impl<'de> Deserialize<'de> for Ordered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Ordered(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Ordered {
+    type Value = Ordered;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Ordered, A::Error> {
+        while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+            self.0.push((name, value.get().to_owned()));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,165 @@
+//! The log: a line an event, on stderr.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::config::LogFormat;
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// `RUST_LOG` is no list of directives.
+    #[error("RUST_LOG: {0}")]
+    Filter(#[from] ParseError),
+    /// This process writes a log already.
+    #[error("{0}")]
+    Taken(#[from] TryInitError),
+}
+
+/// Begins the process's log. `format` None means text on a terminal, else JSON; `filter` holds
+/// directives as `RUST_LOG` does, and what it does not name is logged from info up.
+///
+/// # Errors
+/// Where the filter cannot be read, or this process has a log already.
+pub fn init(format: Option<LogFormat>, filter: &str) -> Result<(), LogError> {
+    let terminal = io::stderr().is_terminal();
+    let by_default = if terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    };
+    let colour = terminal && env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty());
+    let log = subscriber(format.unwrap_or(by_default), filter, colour, io::stderr)?;
+    Ok(log.try_init()?)
+}
+
+fn subscriber<W>(
+    format: LogFormat,
+    filter: &str,
+    colour: bool,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + 'static, ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let chosen = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse(filter)?;
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(colour).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    Ok(Registry::default().with(lines).with(caps()).with(chosen))
+}
+
+/// Below info only our own events are logged, whatever the filter says (P10): h2, hyper, redis and
+/// librdkafka print payloads there. A list of those alone would be one dependency behind.
+fn caps() -> Targets {
+    Targets::new()
+        .with_default(Level::INFO)
+        .with_target(env!("CARGO_CRATE_NAME"), Level::TRACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tracing::subscriber::with_default;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged of what `act` does.
+    fn logged(format: LogFormat, filter: &str, colour: bool, act: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = subscriber(format, filter, colour, move || writer.clone()).unwrap();
+        with_default(log, act);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn p10_libraries_that_print_payloads_are_capped_whatever_the_filter_says() {
+        for filter in [
+            "trace",
+            "h2=trace,hyper=trace,redis=debug,librdkafka=debug,rdkafka=trace",
+        ] {
+            let log = logged(LogFormat::Text, filter, false, || {
+                tracing::trace!(target: "h2::codec", "payload");
+                tracing::debug!(target: "hyper::proto", "payload");
+                tracing::debug!(target: "hyper_util::client", "payload");
+                tracing::debug!(target: "redis::connection", "payload");
+                tracing::debug!(target: "librdkafka", "payload");
+                tracing::trace!(target: "rdkafka::client", "payload");
+                tracing::info!(target: "librdkafka", "a broker is up");
+            });
+            assert!(!log.contains("payload"), "{filter}: {log}");
+        }
+        let log = logged(LogFormat::Text, "trace", false, || {
+            tracing::info!(target: "librdkafka", "a broker is up");
+        });
+        assert!(log.contains("a broker is up"), "{log}");
+    }
+
+    #[test]
+    fn our_own_events_follow_the_filter() {
+        let act = || {
+            tracing::debug!(target: "greenroom::flow", "small");
+            tracing::info!(target: "greenroom::flow", "usual");
+        };
+        let lines = |filter| logged(LogFormat::Text, filter, false, act).lines().count();
+        assert_eq!(lines(""), 1, "info is the default");
+        assert_eq!(lines("debug"), 2);
+        assert_eq!(lines("greenroom::flow=debug"), 2);
+        assert_eq!(lines("greenroom=error"), 0);
+    }
+
+    #[test]
+    fn json_is_an_object_a_line_with_the_fields_beside_the_message() {
+        let log = logged(LogFormat::Json, "info", true, || {
+            tracing::warn!(target: "greenroom::kafka", partition = "user-login/3", "away");
+        });
+        let line: Value = serde_json::from_str(&log).expect("one object");
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["message"], "away");
+        assert_eq!(line["partition"], "user-login/3");
+        assert_eq!(line["target"], "greenroom::kafka");
+        assert!(line["timestamp"].is_string());
+    }
+
+    #[test]
+    fn colour_is_for_terminals() {
+        let act = || tracing::info!(target: "greenroom", "there");
+        assert!(!logged(LogFormat::Text, "info", false, act).contains('\u{1b}'));
+        assert!(logged(LogFormat::Text, "info", true, act).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_by_its_setting() {
+        let refused = init(None, "greenroom=loud").expect_err("no such level");
+        assert!(refused.to_string().starts_with("RUST_LOG: "), "{refused}");
+    }
+}

@@ -1,0 +1,201 @@
+//! The documented metrics.
+
+use std::collections::BTreeMap;
+use std::fmt::Result;
+
+use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram, Info};
+
+use super::Metric;
+use super::samples::Samples;
+use crate::status::{ActorState, Figures, PartitionStatus};
+
+/// What OpenTelemetry requires of each messaging metric.
+const MESSAGING: &[&str] = &["messaging_system", "messaging_operation_name"];
+
+/// Each metric that is exported, and no other is. Names are a contract: OpenTelemetry's for
+/// messaging where there are such, else ours.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "messaging_client_consumed_messages_total",
+        kind: Counter,
+        unit: None,
+        labels: MESSAGING,
+        help: "Records read from the input topics.",
+        write: |f, s| s.counter(&operation("poll"), f.status.records.consumed),
+    },
+    Metric {
+        name: "messaging_client_sent_messages_total",
+        kind: Counter,
+        unit: None,
+        labels: MESSAGING,
+        help: "Outputs that the broker has acknowledged.",
+        write: |f, s| s.counter(&operation("send"), f.status.records.produced),
+    },
+    Metric {
+        name: "messaging_process_duration_seconds",
+        kind: Histogram,
+        unit: Some("seconds"),
+        labels: MESSAGING,
+        help: "Time that a worker takes for a batch.",
+        write: |f, s| s.histogram(&operation("process"), &f.process_duration),
+    },
+    Metric {
+        name: "greenroom_records_filtered_total",
+        kind: Counter,
+        unit: None,
+        labels: &["reason"],
+        help: "Records that the pipeline dropped on purpose.",
+        write: |f, s| counted("reason", &f.filtered, s),
+    },
+    Metric {
+        name: "greenroom_records_rejected_total",
+        kind: Counter,
+        unit: None,
+        labels: &["error_type"],
+        help: "Records that became dead letters.",
+        write: |f, s| counted("error_type", &f.status.rejections, s),
+    },
+    Metric {
+        name: "greenroom_records_expired_total",
+        kind: Counter,
+        unit: None,
+        labels: &[],
+        help: "Records that retention deleted before they were read.",
+        write: |f, s| s.counter(&[], f.expired),
+    },
+    Metric {
+        name: "greenroom_end_to_end_seconds",
+        kind: Histogram,
+        unit: Some("seconds"),
+        labels: &[],
+        help: "From a record's timestamp to its output's acknowledgement.",
+        write: |f, s| s.histogram(&[], &f.end_to_end),
+    },
+    Metric {
+        name: "greenroom_in_flight_bytes",
+        kind: Gauge,
+        unit: Some("bytes"),
+        labels: &[],
+        help: "Records between poll and settlement.",
+        write: |f, s| s.gauge(&[], f.status.records.in_flight_bytes),
+    },
+    Metric {
+        name: "greenroom_in_flight_bytes_limit",
+        kind: Gauge,
+        unit: Some("bytes"),
+        labels: &[],
+        help: "The budget for records between poll and settlement, in bytes.",
+        write: |f, s| s.gauge(&[], f.in_flight_bytes_limit),
+    },
+    Metric {
+        name: "greenroom_consumer_lag_records",
+        kind: Gauge,
+        unit: Some("records"),
+        labels: &["topic", "partition"],
+        help: "Records of an owned partition that are not settled.",
+        write: |f, s| {
+            each_partition(f, |labels, partition| {
+                s.gauge(labels, partition.lag_records)
+            })
+        },
+    },
+    Metric {
+        name: "greenroom_consumer_lag_seconds",
+        kind: Gauge,
+        unit: Some("seconds"),
+        labels: &["topic", "partition"],
+        help: "Age of an owned partition's oldest record that is not settled.",
+        write: |f, s| {
+            each_partition(f, |labels, partition| {
+                s.gauge(labels, partition.lag_seconds)
+            })
+        },
+    },
+    Metric {
+        name: "greenroom_commits_total",
+        kind: Counter,
+        unit: None,
+        labels: &["outcome"],
+        help: "Commits of input offsets.",
+        write: commits,
+    },
+    Metric {
+        name: "greenroom_rebalances_total",
+        kind: Counter,
+        unit: None,
+        labels: &[],
+        help: "Assignments and revocations of partitions.",
+        write: |f, s| s.counter(&[], f.rebalances),
+    },
+    Metric {
+        name: "greenroom_actor_up",
+        kind: Gauge,
+        unit: None,
+        labels: &["actor"],
+        help: "1 where the actor runs, else 0.",
+        write: up,
+    },
+    Metric {
+        name: "greenroom_actor_restarts_total",
+        kind: Counter,
+        unit: None,
+        labels: &["actor", "exit"],
+        help: "Restarts of an actor, by the kind of exit that each followed.",
+        write: restarts,
+    },
+    Metric {
+        name: "greenroom_build_info",
+        kind: Info,
+        unit: None,
+        labels: &["version"],
+        help: "What is running.",
+        write: |f, s| s.info(&[("version", f.status.version)]),
+    },
+];
+
+fn operation(name: &'static str) -> [(&'static str, &'static str); 2] {
+    [
+        ("messaging_system", "kafka"),
+        ("messaging_operation_name", name),
+    ]
+}
+
+fn counted(label: &str, counts: &BTreeMap<String, u64>, samples: &mut Samples<'_>) -> Result {
+    let mut counts = counts.iter();
+    counts.try_for_each(|(name, count)| samples.counter(&[(label, name)], *count))
+}
+
+fn each_partition(
+    figures: &Figures,
+    mut sample: impl FnMut(&[(&str, &str)], &PartitionStatus) -> Result,
+) -> Result {
+    let mut partitions = figures.status.partitions.iter();
+    partitions.try_for_each(|partition| {
+        let number = partition.partition.to_string();
+        sample(
+            &[("topic", &partition.topic), ("partition", &number)],
+            partition,
+        )
+    })
+}
+
+fn commits(figures: &Figures, samples: &mut Samples<'_>) -> Result {
+    samples.counter(&[("outcome", "success")], figures.commits_succeeded)?;
+    samples.counter(&[("outcome", "failure")], figures.commits_failed)
+}
+
+fn up(figures: &Figures, samples: &mut Samples<'_>) -> Result {
+    figures.status.actors.iter().try_for_each(|actor| {
+        let up = u64::from(actor.state == ActorState::Running);
+        samples.gauge(&[("actor", &actor.name)], up)
+    })
+}
+
+fn restarts(figures: &Figures, samples: &mut Samples<'_>) -> Result {
+    figures.status.actors.iter().try_for_each(|actor| {
+        let mut restarts = actor.restarts.iter();
+        restarts.try_for_each(|(exit, count)| {
+            samples.counter(&[("actor", &actor.name), ("exit", exit)], *count)
+        })
+    })
+}

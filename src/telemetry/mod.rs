@@ -1,0 +1,11 @@
+//! What leaves the house for its operators: logs and metrics.
+//!
+//! Neither holds a record's key, headers or value, or any part of them (P10). Knows nothing of
+//! actors: metrics are read off the [status board](crate::status::Board).
+
+pub mod logs;
+pub mod metrics;
+mod repeats;
+
+pub use metrics::Metrics;
+pub use repeats::{Held, Repeats};
