@@ -6,7 +6,6 @@ pub mod config;
 pub mod counts;
 pub mod flow;
 pub mod generator;
-#[expect(unsafe_code, reason = "librdkafka's batch calls exist in C only")]
 pub mod kafka;
 pub mod pipeline;
 pub mod record;

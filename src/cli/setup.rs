@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use clap::ArgMatches;
 use secrecy::{ExposeSecret, SecretString};

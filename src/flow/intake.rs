@@ -156,15 +156,19 @@ impl Intake {
     }
 
     /// Makes a batch of records that [`Intake::wants`], writes it down and sends it on.
-    /// `received` is in Unix nanoseconds.
+    /// `received` is in Unix nanoseconds. Records that were read before are none of ours: where
+    /// the client and we disagree, the partition is read again.
     pub fn read(&mut self, partition: Partition, records: Records, permit: Permit, received: u64) {
         let Some(last) = records.len().checked_sub(1) else {
             return;
         };
-        let next = records.get(last).offset() + 1;
+        let (first, next) = (records.get(0).offset(), records.get(last).offset() + 1);
         let Some(lane) = self.lanes.get_mut(&partition) else {
             return;
         };
+        if first < lane.position {
+            return self.rewind(partition);
+        }
         let worker = lane.worker;
         let incarnation = self.workers[worker].incarnation;
         let (id, range) = lane.advance(partition, next);

@@ -21,7 +21,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{ControlEvent, Inbox};
 use super::fetch::{Fetch, Message};
-use super::native::{Queue, Topic};
+use super::native::{Queue, Topic, milliseconds};
 use super::{ClientError, Code, Error, Settings, TopicPartition, properties};
 
 /// How long a call to librdkafka's own thread may take; it needs no broker.
@@ -57,7 +57,7 @@ impl Consumer {
         })
     }
 
-    /// Joins the group for `topics`. Their order gives the indices in [`Fetch::runs`].
+    /// Joins the group for `topics`; once. Their order gives the indices in [`Fetch::runs`].
     pub fn subscribe(&mut self, topics: &[&str]) -> Result<(), Error> {
         let client = self.base.client().native_ptr();
         self.topics = topics
@@ -119,8 +119,7 @@ impl Consumer {
         self.taken.reserve(max);
         // A batch read waits until the batch is full. So one message is waited for, and the rest
         // taken without waiting.
-        let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        if self.take(wait, max.min(1)) == 1 {
+        if self.take(milliseconds(wait), max.min(1)) == 1 {
             self.take(0, max - 1);
         }
         Fetch {

@@ -1,7 +1,9 @@
 //! A broker inside the process: librdkafka's mock cluster, for the demo and the tests.
 //!
 //! It listens on 127.0.0.1, so other processes reach it too. It keeps 5 MiB of a partition, knows
-//! no Admin API and no offsets by time, and gives transactions no meaning.
+//! no Admin API and no offsets by time, and gives transactions no meaning. Every rebalance after
+//! a group's first takes as long as its members' `session.timeout.ms`, less a second: give
+//! consumers a short one, and a `heartbeat.interval.ms` that suits it.
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings as ffi;

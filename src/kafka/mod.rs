@@ -12,6 +12,11 @@
 //! This is the only room with `unsafe`. The safe calls of the rdkafka crate handle one record at
 //! a time and alone cost more CPU than the whole pipeline does; the batch calls exist in C only.
 
+#![allow(
+    unsafe_code,
+    reason = "librdkafka's batch calls exist in C only; each block says why it is sound"
+)]
+
 pub mod admin;
 mod consumer;
 mod context;
@@ -19,8 +24,10 @@ pub mod embedded;
 mod errors;
 mod fetch;
 mod native;
+mod new_record;
 mod producer;
 pub mod properties;
+mod receipt;
 
 #[cfg(test)]
 mod tests;
@@ -31,9 +38,11 @@ pub use context::{Committed, ControlEvent};
 pub use embedded::EmbeddedBroker;
 pub use errors::{Class, ClientError, Error};
 pub use fetch::{Fetch, Message, PartitionError, Run};
-pub use producer::{NewRecord, Producer, Receipt, Report, SendError, Tag};
+pub use new_record::NewRecord;
+pub use producer::{Producer, Report, SendError};
 pub use properties::Settings;
 pub use rdkafka::types::RDKafkaErrorCode as Code;
+pub use receipt::{Receipt, Tag};
 
 /// A partition of a topic, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

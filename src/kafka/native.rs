@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::bindings as ffi;
 use rdkafka::types::{RDKafka, RDKafkaEvent, RDKafkaMessage, RDKafkaQueue, RDKafkaTopic};
@@ -214,4 +215,9 @@ unsafe fn text(string: *const std::ffi::c_char) -> String {
     // SAFETY: not null, so a C string by contract.
     let text = unsafe { CStr::from_ptr(string) };
     text.to_string_lossy().trim().to_owned()
+}
+
+/// A wait in librdkafka's unit.
+pub(super) fn milliseconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

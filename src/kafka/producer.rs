@@ -15,57 +15,19 @@ use rdkafka::ClientConfig;
 use rdkafka::bindings as ffi;
 use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::error::KafkaError;
-use rdkafka::types::{
-    RDKafka, RDKafkaHeaders, RDKafkaMessage, RDKafkaRespErr, RDKafkaTopic, RDKafkaType,
-};
+use rdkafka::types::{RDKafka, RDKafkaRespErr, RDKafkaType};
 
 use super::consumer::name_fatal;
 use super::context::log;
-use super::native::{Event, Queue, Topic};
+use super::native::{Event, Queue, Topic, milliseconds};
+use super::new_record::{Headers, NewRecord, parts};
+use super::receipt::{Receipt, Tag};
 use super::{ClientError, Code, Error, Settings, properties};
-use crate::record::OutgoingRecord;
-
-/// Which record of which ticket (a batch, say) a delivery report is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag(usize);
-
-const _: () = assert!(usize::BITS == 64, "a tag fills a 64-bit pointer");
-
-impl Tag {
-    const INDEX_BITS: u32 = 20;
-    /// Records a ticket can tell apart.
-    pub const RECORDS: u32 = 1 << Self::INDEX_BITS;
-    /// Tickets before they repeat.
-    pub const TICKETS: u64 = 1 << (usize::BITS - Self::INDEX_BITS);
-
-    /// `ticket` counts modulo [`Tag::TICKETS`], `index` modulo [`Tag::RECORDS`].
-    pub fn new(ticket: u64, index: u32) -> Self {
-        let index = index % Self::RECORDS;
-        Tag(((ticket % Self::TICKETS) as usize) << Self::INDEX_BITS | index as usize)
-    }
-
-    fn ticket(self) -> u64 {
-        (self.0 >> Self::INDEX_BITS) as u64
-    }
-
-    fn index(self) -> u32 {
-        self.0 as u32 % Self::RECORDS
-    }
-}
-
-/// What became of records handed to [`Producer::send`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receipt {
-    /// So many of the ticket's records are acknowledged.
-    Delivered { ticket: u64, records: u32 },
-    /// This one is not written, or nobody knows whether it is.
-    Failed { ticket: u64, index: u32, code: Code },
-}
 
 /// What the producer's thread has to say.
 #[derive(Debug)]
 pub enum Report<'a> {
-    /// In the order of delivery, per output partition.
+    /// Deliveries in order, per output partition; failures in no certain order.
     Receipts(&'a [Receipt]),
     Error(ClientError),
 }
@@ -93,42 +55,6 @@ impl SendError {
             Code::MessageSizeTooLarge => SendError::TooLarge,
             Code::Fatal | Code::Fenced => SendError::Fatal(code),
             other => SendError::Other(other),
-        }
-    }
-}
-
-/// A record to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct NewRecord<'a, H = [(&'a [u8], Option<&'a [u8]>); 0]> {
-    pub key: Option<&'a [u8]>,
-    /// None is a tombstone.
-    pub value: Option<&'a [u8]>,
-    /// Unix milliseconds above 0; None is now.
-    pub timestamp: Option<i64>,
-    /// Name and value of each.
-    pub headers: H,
-}
-
-impl<'a> NewRecord<'a> {
-    /// A record of now, without headers.
-    pub fn new(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Self {
-        NewRecord {
-            key,
-            value,
-            timestamp: None,
-            headers: [],
-        }
-    }
-
-    /// A record of a batch, as the pipeline left it.
-    pub fn from_outgoing(
-        record: &OutgoingRecord<'a>,
-    ) -> NewRecord<'a, impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a>> {
-        NewRecord {
-            key: record.key(),
-            value: record.value(),
-            timestamp: record.timestamp(),
-            headers: record.headers(),
         }
     }
 }
@@ -227,7 +153,8 @@ impl Producer {
     }
 
     /// Gives up what is not sent yet; each such record is reported as failed with `PurgeQueue`
-    /// (P3). What is on its way to a broker goes on and is reported as it ends. Records sent
+    /// (P3). What is on its way to a broker goes on, is tried again if the broker fails, and is
+    /// reported as it ends. Records sent
     /// afterwards come after those in every partition: the gap in the idempotent producer's
     /// sequence numbers is mended by librdkafka.
     pub fn purge_queue(&self) {
@@ -348,7 +275,7 @@ fn dispatch(
         ffi::RD_KAFKA_EVENT_DR => {
             receipts.clear();
             for message in event.messages() {
-                add(receipts, message);
+                Receipt::add(receipts, message);
             }
             report(Report::Receipts(receipts));
         }
@@ -363,133 +290,5 @@ fn dispatch(
             }
         }
         _ => {}
-    }
-}
-
-/// Adds a delivery report; one that continues the last receipt only counts it up.
-fn add(receipts: &mut Vec<Receipt>, message: &RDKafkaMessage) {
-    let tag = Tag(message._private.addr());
-    let code = Code::from(message.err);
-    match receipts.last_mut() {
-        Some(Receipt::Delivered { ticket, records })
-            if code == Code::NoError && *ticket == tag.ticket() =>
-        {
-            *records += 1;
-        }
-        _ if code == Code::NoError => receipts.push(Receipt::Delivered {
-            ticket: tag.ticket(),
-            records: 1,
-        }),
-        _ => receipts.push(Receipt::Failed {
-            ticket: tag.ticket(),
-            index: tag.index(),
-            code,
-        }),
-    }
-}
-
-/// Headers for one message; a null list where there are none, which costs nothing.
-struct Headers(*mut RDKafkaHeaders);
-
-impl Headers {
-    fn new<'a>(headers: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> Self {
-        let mut list = Headers(std::ptr::null_mut());
-        for (name, value) in headers {
-            list.add(name, value);
-        }
-        list
-    }
-
-    fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
-        const USUAL: usize = 8;
-        let (value, size) = match value {
-            Some(value) => (value.as_ptr(), value.len() as isize),
-            None => (std::ptr::null(), 0),
-        };
-        // SAFETY: the list is ours; librdkafka copies so many bytes of name and value. It fails
-        // only for lists that are read-only, which those of received messages are.
-        unsafe {
-            if self.0.is_null() {
-                self.0 = ffi::rd_kafka_headers_new(USUAL);
-            }
-            let (name, len) = (name.as_ptr().cast(), name.len() as isize);
-            ffi::rd_kafka_header_add(self.0, name, len, value.cast(), size);
-        }
-    }
-
-    fn ptr(&self) -> *mut RDKafkaHeaders {
-        self.0
-    }
-
-    /// The list belongs to a message now.
-    fn given_away(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Headers {
-    fn drop(&mut self) {
-        if !self.0.is_null() {
-            // SAFETY: the list is ours: it was not given away.
-            unsafe { ffi::rd_kafka_headers_destroy(self.0) }
-        }
-    }
-}
-
-type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Option<i64>);
-
-/// The arguments of `rd_kafka_produceva`. A null key, value or header list and a timestamp of 0
-/// each mean none.
-fn parts(
-    topic: *mut RDKafkaTopic,
-    partition: Option<i32>,
-    (key, value, timestamp): Content<'_>,
-    headers: *mut RDKafkaHeaders,
-    tag: Tag,
-) -> [ffi::rd_kafka_vu_t; 8] {
-    use ffi::rd_kafka_vtype_t as kind;
-    type Part = ffi::rd_kafka_vu_s__bindgen_ty_1;
-    type Bytes = ffi::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1;
-    let part = |vtype, u| ffi::rd_kafka_vu_t { vtype, u };
-    let bytes = |bytes: Option<&[u8]>| Part {
-        mem: Bytes {
-            ptr: bytes.map_or(std::ptr::null_mut(), |bytes| {
-                bytes.as_ptr().cast_mut().cast()
-            }),
-            size: bytes.map_or(0, <[u8]>::len),
-        },
-    };
-    let (i32_, i) = (partition.unwrap_or(UNASSIGNED), ffi::RD_KAFKA_MSG_F_COPY);
-    let ptr = std::ptr::without_provenance_mut(tag.0);
-    let i64_ = timestamp.unwrap_or(0);
-    [
-        part(kind::RD_KAFKA_VTYPE_RKT, Part { rkt: topic }),
-        part(kind::RD_KAFKA_VTYPE_PARTITION, Part { i32_ }),
-        part(kind::RD_KAFKA_VTYPE_MSGFLAGS, Part { i }),
-        part(kind::RD_KAFKA_VTYPE_KEY, bytes(key)),
-        part(kind::RD_KAFKA_VTYPE_VALUE, bytes(value)),
-        part(kind::RD_KAFKA_VTYPE_OPAQUE, Part { ptr }),
-        part(kind::RD_KAFKA_VTYPE_TIMESTAMP, Part { i64_ }),
-        part(kind::RD_KAFKA_VTYPE_HEADERS, Part { headers }),
-    ]
-}
-
-/// RD_KAFKA_PARTITION_UA: the partitioner chooses.
-const UNASSIGNED: i32 = -1;
-
-fn milliseconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_keeps_ticket_and_index_apart() {
-        for (ticket, index) in [(0, 0), (1, 7), (Tag::TICKETS - 1, Tag::RECORDS - 1)] {
-            let tag = Tag::new(ticket, index);
-            assert_eq!((tag.ticket(), tag.index()), (ticket, index));
-        }
     }
 }

@@ -52,6 +52,7 @@ impl Reading {
     }
 
     fn seek(&mut self, partition: Partition, offset: i64) -> Result<(), String> {
+        self.waiting.drop_partition(partition);
         let named = self.named(&[(partition, offset)]);
         tracing::info!(partition = %named[0].0, offset, "reading again");
         self.client.seek(&named).map_err(reason)

@@ -87,11 +87,19 @@ impl Reading {
         while let Ok(report) = self.reports.try_recv() {
             self.intake.report(report, self.now());
         }
+        self.keep_time();
+        // Before anything is admitted: what waits of a partition that is to be read again is void.
+        self.act()?;
+        self.admit();
+        self.act()
+    }
+
+    fn admit(&mut self) {
         let (intake, budget) = (&mut self.intake, &self.wiring.budget);
         let admitted = self.waiting.admit(intake, budget, unix_nanos());
-        self.wiring.board.consumed(admitted as u64);
-        self.keep_time();
-        self.act()
+        if admitted > 0 {
+            self.wiring.board.consumed(admitted as u64);
+        }
     }
 
     /// Waits for records where they may be read, else for reports.
