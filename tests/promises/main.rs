@@ -1,3 +1,14 @@
+//! Greenroom's promises, a module each, kept on the embedded broker or on a real Kafka.
+//!
+//! What needs a real one is ignored in plain `cargo test`, because it needs Java and Maven:
+//! `cargo test --test promises -- --ignored`.
+
 mod harness;
+mod p04_bounded_memory;
 mod p05_poison;
 mod p07_supervision;
+mod p08_shutdown;
+mod p09_pass_through;
+mod rooms;
+mod settings;
+mod storm;

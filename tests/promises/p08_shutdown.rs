@@ -1,6 +1,6 @@
 //! P8: an orderly stop leaves nothing behind and no duplicate.
 
-use greenroom::generator::{Generator, Kind};
+use greenroom::generator::{Generator, Kind, Profile};
 
 use crate::harness::{Broker, Evidence, Pipes, Service, Settings, Topics, eventually, feed};
 
@@ -11,12 +11,19 @@ fn p8_sigterm_in_mid_stream_leaves_no_duplicate() {
     let broker = Broker::shared();
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, 4);
-    feed(&topics, &pipes, 4, RECORDS, &mut Generator::new(Kind::Usual, 8));
+    feed(
+        &topics,
+        &pipes,
+        RECORDS,
+        &mut Generator::new(Profile::new(Kind::Usual, 8)),
+    );
     let settings = Settings::logins(broker, &pipes).with("GREENROOM_IN_FLIGHT_BYTES", "1MiB");
 
     for round in 1..=3 {
         let mut service = Service::start(&settings);
-        eventually("some records", || service.number("/records/produced") > 500 * round);
+        eventually("some records", || {
+            service.number("/records/produced") > 500 * round
+        });
         let ended = service.terminate();
         assert_eq!(ended.code(), Some(0), "drained");
     }
@@ -40,7 +47,10 @@ fn p8_a_service_without_a_broker_ends_when_it_is_told_to() {
     let settings = Settings::logins(broker, &pipes).with("KAFKA_BROKERS", "127.0.0.1:9");
     let mut service = Service::start(&settings);
     eventually("the probe to answer", || service.get("/readyz").0 == 503);
-    assert!(service.get("/readyz").1.contains("127.0.0.1:9"), "it names the address");
+    assert!(
+        service.get("/readyz").1.contains("127.0.0.1:9"),
+        "it names the address"
+    );
     assert_eq!(service.get("/healthz").0, 200);
     assert_eq!(service.terminate().code(), Some(0));
 }

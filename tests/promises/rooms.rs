@@ -48,13 +48,19 @@ fn arrows_between_rooms_go_down_only() {
     let mut arrows = 0;
     for file in files {
         let inside = file.strip_prefix(&root).expect("below the root");
-        let first = inside.iter().next().and_then(|part| part.to_str()).expect("a name");
+        let first = inside
+            .iter()
+            .next()
+            .and_then(|part| part.to_str())
+            .expect("a name");
         let room = first.trim_end_matches(".rs");
         if ["main", "lib"].contains(&room) {
             continue;
         }
         let text = fs::read_to_string(&file).expect("a source file");
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         for target in code.flat_map(named).filter(|target| *target != room) {
             arrows += 1;
             assert!(
@@ -64,5 +70,8 @@ fn arrows_between_rooms_go_down_only() {
             );
         }
     }
-    assert!(arrows > 20, "only {arrows} arrows were found: does the test still read the code?");
+    assert!(
+        arrows > 20,
+        "only {arrows} arrows were found: does the test still read the code?"
+    );
 }

@@ -3,9 +3,11 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use greenroom::generator::{Generator, Kind};
+use greenroom::generator::{Generator, Kind, Profile};
 
-use crate::harness::{Broker, Evidence, Id, Pipes, Service, Settings, Topics, eventually, feed, id_of};
+use crate::harness::{
+    Broker, Evidence, Id, Pipes, Service, Settings, Topics, eventually, feed, id_of,
+};
 
 const PARTITIONS: i32 = 8;
 
@@ -45,7 +47,10 @@ impl Snapshot {
         for (partition, committed) in self.committed.iter().enumerate() {
             for place in 0..*committed {
                 let id = (partition as i32, place);
-                assert!(had.contains(&id), "{id:?} was committed and not acknowledged");
+                assert!(
+                    had.contains(&id),
+                    "{id:?} was committed and not acknowledged"
+                );
             }
         }
     }
@@ -66,12 +71,14 @@ fn storm_p1_p2_kills_and_rebalances_lose_nothing_and_keep_order() {
 
     let share = records / (kills + 1);
     for round in 0..=kills {
-        let mut usual = Generator::new(Kind::Usual, round as u64);
-        let mut hostile = Generator::new(Kind::Hostile, round as u64);
-        feed(&topics, &pipes, PARTITIONS, share - share / 20, &mut usual);
-        feed(&topics, &pipes, PARTITIONS, share / 20, &mut hostile);
+        let mut usual = Generator::new(Profile::new(Kind::Usual, round as u64));
+        let mut hostile = Generator::new(Profile::new(Kind::Hostile, round as u64));
+        feed(&topics, &pipes, share - share / 20, &mut usual);
+        feed(&topics, &pipes, share / 20, &mut hostile);
         let before: i64 = topics.committed(&pipes.group, &pipes.input);
-        eventually("progress", || topics.committed(&pipes.group, &pipes.input) > before);
+        eventually("progress", || {
+            topics.committed(&pipes.group, &pipes.input) > before
+        });
         let victim = rng.random_range(0..services.len());
         let mut service = services.swap_remove(victim);
         if round < kills {
@@ -84,7 +91,9 @@ fn storm_p1_p2_kills_and_rebalances_lose_nothing_and_keep_order() {
         }
     }
     let fed: i64 = topics.ends(&pipes.input).iter().sum();
-    eventually("all to be committed", || topics.committed(&pipes.group, &pipes.input) == fed);
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == fed
+    });
     for mut service in services {
         assert_eq!(service.terminate().code(), Some(0));
     }
@@ -92,5 +101,7 @@ fn storm_p1_p2_kills_and_rebalances_lose_nothing_and_keep_order() {
     let evidence = Evidence::gather(&topics, &pipes);
     evidence.assert_nothing_lost();
     evidence.assert_in_order();
-    snapshots.iter().for_each(|snapshot| snapshot.assert_acknowledged(&evidence));
+    snapshots
+        .iter()
+        .for_each(|snapshot| snapshot.assert_acknowledged(&evidence));
 }

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::BaseRecord;
-use rdkafka::message::{Header, OwnedHeaders};
 
 use greenroom::generator::{Event, Generator};
 
@@ -16,32 +15,42 @@ pub type Id = (i32, i64);
 /// The header that carries an input's [`Id`] through the pipeline.
 const ID: &str = "id";
 
-/// Writes `count` events, shared out evenly over the partitions, each with its [`Id`] in a header.
-pub fn feed(topics: &Topics, pipes: &Pipes, partitions: i32, count: usize, generator: &mut Generator) {
-    let mut event = Event::default();
-    let mut next = vec![0i64; partitions as usize];
+/// Writes `count` events, shared out evenly over the partitions, each with its [`Id`] in a header:
+/// its partition and its offset.
+pub fn feed(topics: &Topics, pipes: &Pipes, count: usize, generator: &mut Generator) {
     const CHUNK: usize = 5_000;
+    let mut event = Event::default();
+    let mut next = topics.ends(&pipes.input);
+    let partitions = next.len() as i32;
     for chunk in (0..count).step_by(CHUNK) {
         let events: Vec<(i32, i64, Event)> = (chunk..count.min(chunk + CHUNK))
             .map(|number| {
-                generator.fill(&mut event);
+                generator.fill(&mut event, 1_700_000_000);
                 let partition = number as i32 % partitions;
                 let place = next[partition as usize];
                 next[partition as usize] += 1;
                 (partition, place, event.clone())
             })
             .collect();
-        topics.produce(events.iter().map(|(partition, place, event)| {
-            record(&pipes.input, (*partition, *place), event)
-        }));
+        topics.produce(
+            events
+                .iter()
+                .map(|(partition, place, event)| record(&pipes.input, (*partition, *place), event)),
+        );
     }
 }
 
 fn record<'a>(topic: &'a str, id: Id, event: &'a Event) -> BaseRecord<'a, [u8], [u8]> {
     let text = format!("{}:{}", id.0, id.1);
-    let mut headers = OwnedHeaders::new().insert(Header { key: ID, value: Some(&text) });
+    let mut headers = OwnedHeaders::new().insert(Header {
+        key: ID,
+        value: Some(&text),
+    });
     for (name, value) in &event.headers {
-        headers = headers.insert(Header { key: name, value: Some(value) });
+        headers = headers.insert(Header {
+            key: name,
+            value: Some(value),
+        });
     }
     let mut record = BaseRecord::to(topic).partition(id.0).headers(headers);
     if let Some(key) = &event.key {
@@ -96,7 +105,12 @@ impl Evidence {
             .filter_map(id_of)
             .filter(|id| !results.contains_key(id))
             .collect();
-        assert!(lost.is_empty(), "{} lost, the first are {:?}", lost.len(), &lost[..lost.len().min(5)]);
+        assert!(
+            lost.is_empty(),
+            "{} lost, the first are {:?}",
+            lost.len(),
+            &lost[..lost.len().min(5)]
+        );
     }
 
     /// P8, P12: no input has two results.
@@ -117,7 +131,10 @@ impl Evidence {
             }
             let lane = (record.partition(), id.0);
             let before = last.insert(lane, id.1);
-            assert!(before < Some(id.1), "{id:?} came after {before:?} in {lane:?}");
+            assert!(
+                before < Some(id.1),
+                "{id:?} came after {before:?} in {lane:?}"
+            );
         }
     }
 }

@@ -11,11 +11,11 @@
 
 mod broker;
 mod distribution;
-//mod evidence;
+mod evidence;
 mod house;
 mod node;
 mod pipes;
-//mod service;
+mod service;
 mod slot;
 mod tests;
 mod topics;
@@ -24,10 +24,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use broker::Broker;
-//pub use evidence::{Evidence, Id, feed, id_of};
+pub use evidence::{Evidence, Id, feed, id_of};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
-//pub use service::{Service, Settings};
+pub use service::{Service, Settings};
 pub use topics::{Topics, header};
 
 /// How long anything may take before a test gives up: a node that is up in a second on an idle

@@ -60,7 +60,12 @@ impl Service {
         let child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
             .arg("run")
             .env_clear()
-            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                settings
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .env("GREENROOM_HTTP_ADDR", &address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -77,7 +82,9 @@ impl Service {
     /// Starts it and waits until it is ready.
     pub fn ready(settings: &Settings) -> Service {
         let service = Service::start(settings);
-        eventually("the service to be ready", || service.get("/readyz").0 == 200);
+        eventually("the service to be ready", || {
+            service.get("/readyz").0 == 200
+        });
         service
     }
 

@@ -1,0 +1,115 @@
+//! What the binary says of wrong settings, wrong pipelines and wrong files: all at once, and
+//! nothing is started.
+
+use std::io::Write;
+use std::process::{Command, Output};
+
+fn greenroom(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .args(args)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary runs")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const KEY: (&str, &str) = ("GREENROOM_HASH_KEY", "0123456789abcdef0123456789abcdef");
+
+#[test]
+fn every_wrong_setting_is_named_at_once_and_nothing_secret_is_shown() {
+    let output = greenroom(
+        &["run", "--transformers=none"],
+        &[
+            ("GREENROOM_IN_FLIGHT_BYTES", "much"),
+            ("GREENROOM_HASH_KEY", "too-short-secret"),
+            ("GREENROOM_ADMIN_TOKN", "hidden-secret"),
+            ("GREENROOM_KAFKA_ENABLE_AUTO_COMMIT", "true"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    for named in [
+        "--transformers",
+        "GREENROOM_IN_FLIGHT_BYTES",
+        "GREENROOM_HASH_KEY",
+        "GREENROOM_ADMIN_TOKEN",
+        "GREENROOM_KAFKA_ENABLE_AUTO_COMMIT",
+    ] {
+        assert!(errors.contains(named), "{named} is missing in:\n{errors}");
+    }
+    assert_eq!(errors.lines().count(), 5, "one line each:\n{errors}");
+    assert!(!errors.contains("secret"), "P10:\n{errors}");
+}
+
+#[test]
+fn logins_without_a_key_says_how_to_make_one() {
+    let output = greenroom(&["run"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        errors(&output).contains("openssl rand -hex 32"),
+        "{}",
+        errors(&output)
+    );
+}
+
+#[test]
+fn a_typo_in_a_pipeline_file_names_file_line_and_nearest_name() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let preset = greenroom(&["pipelines", "logins"], &[]).stdout;
+    let text = String::from_utf8(preset).expect("text");
+    let text = text.replacen("do = \"categorise\"", "do = \"categorize\"", 1);
+    let line = 1 + text
+        .lines()
+        .position(|line| line.contains("categorize"))
+        .expect("a line");
+    file.write_all(text.as_bytes()).expect("it can be written");
+    let path = file.path().to_str().expect("a path");
+    let output = greenroom(&["check", path], &[KEY]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    assert!(errors.contains(&format!("{path}:{line}")), "{errors}");
+    assert!(errors.contains("categorise"), "{errors}");
+}
+
+#[test]
+fn check_prints_what_each_presets_sample_gives() {
+    for preset in greenroom::pipeline::PRESETS {
+        let mut sample = tempfile::NamedTempFile::new().expect("a file");
+        sample
+            .write_all(preset.sample.as_bytes())
+            .expect("it can be written");
+        let path = sample.path().to_str().expect("a path");
+        let args = [
+            "check",
+            preset.name,
+            "--input",
+            path,
+            "--now",
+            "2024-01-02T03:04:05.678901234Z",
+        ];
+        let output = greenroom(&args, &[KEY]);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        let found = String::from_utf8(output.stdout).expect("text");
+        for (found, expected) in found.lines().zip(preset.expected.lines()) {
+            assert_eq!(found, expected, "{}", preset.name);
+        }
+        assert_eq!(found.lines().count(), preset.expected.lines().count());
+    }
+}
+
+#[test]
+fn check_shows_settings_and_explains_the_pipeline_without_its_secrets() {
+    let output = greenroom(&["check"], &[KEY]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("GREENROOM_TRANSFORMERS"), "{text}");
+    assert!(
+        text.contains("write what is rejected to user-login-dead-letters"),
+        "{text}"
+    );
+    assert!(!text.contains(KEY.1), "P10");
+}
