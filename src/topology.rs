@@ -20,7 +20,7 @@ use crate::actors::producer::{self, Flush};
 use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Producer, Reports, Transformer, error_router, transformer,
 };
-use crate::flow::{Budget, Generations, Report, Suspects};
+use crate::flow::{Bench, Budget, Generations, Report, Suspects};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
@@ -163,11 +163,17 @@ impl House {
             board: self.plan.board.clone(),
             max_attempts: self.plan.max_attempts,
             poison: self.plan.poison,
+            bench: Bench::default(),
+        };
+        let death = Death {
+            worker,
+            bench: wiring.bench.clone(),
+            suspects: self.suspects.clone(),
+            reports: self.reports.clone(),
         };
         let make = move |pulse| Transformer::new(pulse, wiring.clone());
-        let reports = self.reports.clone();
         self.spec(&self.transformers[worker], "transformer", make)
-            .on_restart(move |restarted| reports.send(worker_restarted(worker, &restarted)))
+            .on_restart(move |restarted| death.mourn(&restarted))
     }
 
     fn consumer(&self) -> Spec<Consumer> {
@@ -212,12 +218,28 @@ impl House {
     }
 }
 
-/// The record a worker died at is to blame, where it was at one.
-fn worker_restarted(worker: usize, restarted: &Restarted) -> Report {
-    Report::WorkerRestarted {
-        worker,
-        incarnation: restarted.incarnation.number(),
-        blame: restarted.blamed.then(|| restarted.exit.to_string().into()),
+/// What follows a worker's death.
+struct Death {
+    worker: usize,
+    bench: Bench,
+    suspects: Suspects,
+    reports: Reports,
+}
+
+impl Death {
+    /// The record it died at is to blame, where it was at one (P5); what it had not handed on is
+    /// replayed.
+    fn mourn(&self, restarted: &Restarted) {
+        let incarnation = restarted.incarnation.number();
+        let culprit = self.bench.clear(incarnation - 1);
+        if let Some((partition, offset)) = culprit.filter(|_| restarted.blamed) {
+            let cause = restarted.exit.to_string().into();
+            self.suspects.blame(partition, offset, cause);
+        }
+        self.reports.send(Report::WorkerRestarted {
+            worker: self.worker,
+            incarnation,
+        });
     }
 }
 

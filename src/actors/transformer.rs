@@ -10,7 +10,7 @@ use super::sabotage::{Poison, Sabotage};
 use super::{Aggregator, ErrorRouter, Producer};
 use crate::counts::{Accumulator, Delta};
 use crate::flow::intake::Dispatch;
-use crate::flow::{Batch, Suspicion};
+use crate::flow::{Batch, Bench, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
 use crate::record::{Outgoing, Record};
 use crate::status::Board;
@@ -27,6 +27,8 @@ pub struct Wiring {
     /// So many workers may die at a record before it becomes a dead letter (P5).
     pub max_attempts: u32,
     pub poison: Option<Poison>,
+    /// Where the batch in hand lies, for those who look after its death (P5).
+    pub bench: Bench,
 }
 
 /// Works batch by batch; what it has not handed on when it dies is replayed to its successor.
@@ -201,14 +203,18 @@ impl Handler<Work> for Transformer {
 
     /// What was meant for an incarnation of before is replayed to this one.
     fn handle(&mut self, Work(dispatch): Work, _: &mut Self::Context) {
-        let _busy = self.pulse.busy();
-        let meant_for_us = dispatch.incarnation == self.pulse.incarnation().number();
-        if meant_for_us && dispatch.batch.is_current() {
-            match self.work(&dispatch) {
-                Some(results) => self.hand_on(&dispatch, results),
-                None => drop(self.counts.take()),
-            }
+        let _busy = self.pulse.clone().busy();
+        let incarnation = self.pulse.incarnation().number();
+        if dispatch.incarnation != incarnation || !dispatch.batch.is_current() {
+            return;
         }
+        let bench = self.wiring.bench.clone();
+        bench.take_up(incarnation, dispatch.batch.clone());
+        match self.work(&dispatch) {
+            Some(results) => self.hand_on(&dispatch, results),
+            None => drop(self.counts.take()),
+        }
+        bench.put_down(incarnation);
     }
 }
 
@@ -216,7 +222,7 @@ impl Handler<Sabotage> for Transformer {
     type Result = ();
 
     fn handle(&mut self, order: Sabotage, ctx: &mut Self::Context) {
-        let _busy = self.pulse.busy();
+        let _busy = self.pulse.clone().busy();
         if order.strike() {
             ctx.stop();
         }

@@ -112,10 +112,10 @@ impl Batch {
         true
     }
 
-    /// The index of the record at which the worker stopped, where it had begun and not handed on.
-    pub fn stopped_at(&self) -> Option<usize> {
+    /// The offset of the record at which the worker stopped, where it had begun and not handed on.
+    pub fn stopped_at(&self) -> Option<i64> {
         let at = self.at.load(Ordering::Relaxed);
-        (at != NOT_BEGUN && !self.is_handed_on()).then_some(at as usize)
+        (at != NOT_BEGUN && !self.is_handed_on()).then(|| self.records.get(at as usize).offset())
     }
 
     /// The worker claims the right to hand its results on. False where a replay has passed the
@@ -153,7 +153,17 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn batch(tenure: &Tenure, sequence: u64, offsets: std::ops::Range<i64>) -> Batch {
-        let partition = Partition { topic: 0, id: 0 };
+        batch_of(0, tenure, sequence, offsets)
+    }
+
+    /// A batch of the partition `id`, which goes to incarnation 1 first.
+    pub(crate) fn batch_of(
+        id: i32,
+        tenure: &Tenure,
+        sequence: u64,
+        offsets: std::ops::Range<i64>,
+    ) -> Batch {
+        let partition = Partition { topic: 0, id };
         let mut records = Records::default();
         for offset in offsets.clone() {
             records.push(offset, None, None, Some(b"{}"));
@@ -191,10 +201,10 @@ pub(crate) mod tests {
     #[test]
     fn p5_the_record_a_worker_stopped_at_is_known_and_not_blamed_on_its_successor() {
         let tenure = Tenure::begin(&Generations::default());
-        let batch = batch(&tenure, 0, 0..3);
+        let batch = batch(&tenure, 0, 10..13);
         assert_eq!(batch.stopped_at(), None);
         assert!(batch.begin_record(1, 2));
-        assert_eq!(batch.stopped_at(), Some(2));
+        assert_eq!(batch.stopped_at(), Some(12));
         assert!(batch.pass_to(2));
         assert_eq!(batch.stopped_at(), None);
         assert!(!batch.begin_record(1, 1), "the abandoned thread wakes up");

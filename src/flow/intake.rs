@@ -205,8 +205,7 @@ impl Intake {
             Report::WorkerRestarted {
                 worker,
                 incarnation,
-                blame,
-            } => self.worker_restarted(worker, incarnation, blame),
+            } => self.worker_restarted(worker, incarnation),
             Report::Rewind => self.rewind_all(),
         }
         self.progress(now);
@@ -321,14 +320,9 @@ impl Intake {
     }
 
     /// A report of an incarnation that this intake was born with, or later, says nothing new.
-    fn worker_restarted(&mut self, worker: usize, incarnation: u64, blame: Option<Arc<str>>) {
+    fn worker_restarted(&mut self, worker: usize, incarnation: u64) {
         if incarnation <= self.workers[worker].incarnation {
             return;
-        }
-        if let Some(cause) = blame
-            && let Some((partition, offset)) = self.ledger.culprit(worker)
-        {
-            self.suspects.blame(partition, offset, cause);
         }
         self.workers[worker].incarnation = incarnation;
         for batch in self.ledger.replay(worker, incarnation) {

@@ -131,14 +131,6 @@ impl Ledger {
             .collect()
     }
 
-    /// The record at which `worker` died: its partition and offset (P5).
-    pub fn culprit(&self, worker: usize) -> Option<(Partition, i64)> {
-        self.held_by(worker).find_map(|batch| {
-            let index = batch.stopped_at()?;
-            Some((batch.partition(), batch.records().get(index).offset()))
-        })
-    }
-
     /// The offset below which everything is settled.
     pub fn settled(&self, partition: Partition) -> Option<i64> {
         self.lanes.get(&partition).map(|lane| lane.settled)
@@ -199,5 +191,195 @@ impl Lane {
             self.first += 1;
             self.entries.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::flow::batch::tests::batch;
+    use crate::flow::generation::{Generations, Tenure};
+
+    const P: Partition = Partition { topic: 0, id: 0 };
+    const START: i64 = 10;
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        /// A batch of so many records.
+        Append(i64),
+        Delivered(usize),
+        Counted(usize),
+        /// Word comes of a batch of a generation before.
+        Late(usize),
+        Rewind,
+        Committed,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => (1i64..5).prop_map(Event::Append),
+            4 => (0usize..12).prop_map(Event::Delivered),
+            4 => (0usize..12).prop_map(Event::Counted),
+            1 => (0usize..12).prop_map(Event::Late),
+            1 => Just(Event::Rewind),
+            1 => Just(Event::Committed),
+        ]
+    }
+
+    /// Every batch of the generation, nothing forgotten, everything worked out from the start.
+    #[derive(Default)]
+    struct Naive {
+        start: i64,
+        committed: i64,
+        batches: Vec<NaiveBatch>,
+    }
+
+    struct NaiveBatch {
+        id: BatchId,
+        next: i64,
+        delivered: bool,
+        counted: bool,
+    }
+
+    impl Naive {
+        fn settled(&self) -> &[NaiveBatch] {
+            let settled = |batch: &&NaiveBatch| batch.delivered && batch.counted;
+            &self.batches[..self.batches.iter().take_while(settled).count()]
+        }
+
+        fn settled_offset(&self) -> i64 {
+            self.settled().last().map_or(self.start, |batch| batch.next)
+        }
+    }
+
+    /// The ledger and the naive list, told the same.
+    struct Pair {
+        ledger: Ledger,
+        naive: Naive,
+        tenure: Tenure,
+        old: Vec<BatchId>,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let tenure = Tenure::begin(&Generations::default());
+            let mut ledger = Ledger::default();
+            ledger.open(P, tenure.generation(), START);
+            let naive = Naive {
+                start: START,
+                committed: START,
+                batches: Vec::new(),
+            };
+            Pair {
+                ledger,
+                naive,
+                tenure,
+                old: Vec::new(),
+            }
+        }
+
+        fn tell(&mut self, event: Event) {
+            match event {
+                Event::Append(records) => self.append(records),
+                Event::Delivered(index) => {
+                    if let Some(batch) = self.naive.batches.get_mut(index) {
+                        batch.delivered = true;
+                        self.ledger.delivered(batch.id);
+                    }
+                }
+                Event::Counted(index) => {
+                    if let Some(batch) = self.naive.batches.get_mut(index) {
+                        batch.counted = true;
+                        self.ledger.counted(batch.id);
+                    }
+                }
+                Event::Late(index) => {
+                    if let Some(id) = self.old.get(index) {
+                        self.ledger.delivered(*id);
+                        self.ledger.counted(*id);
+                    }
+                }
+                Event::Rewind => self.rewind(),
+                Event::Committed => {
+                    self.naive.committed = self.naive.settled_offset();
+                    self.ledger.committed(P, self.naive.committed);
+                }
+            }
+        }
+
+        fn append(&mut self, records: i64) {
+            let last = self.naive.batches.last();
+            let base = last.map_or(self.naive.start, |batch| batch.next);
+            let sequence = self.naive.batches.len() as u64;
+            let batch = batch(&self.tenure, sequence, base..base + records);
+            self.naive.batches.push(NaiveBatch {
+                id: batch.id(),
+                next: base + records,
+                delivered: false,
+                counted: false,
+            });
+            self.ledger.append(0, Arc::new(batch));
+        }
+
+        fn rewind(&mut self) {
+            self.naive.start = self.naive.settled_offset();
+            let ids = self.naive.batches.drain(..).map(|batch| batch.id);
+            self.old.extend(ids);
+            let generation = self.tenure.advance();
+            self.ledger.rewind(P, generation);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn p1_the_ledger_settles_what_a_naive_list_would(
+            events in prop::collection::vec(event(), 1..80),
+        ) {
+            let mut pair = Pair::new();
+            for event in events {
+                pair.tell(event);
+                let (ledger, naive) = (&pair.ledger, &pair.naive);
+                let settled = naive.settled_offset();
+                prop_assert_eq!(ledger.settled(P), Some(settled));
+                prop_assert_eq!(ledger.last_committed(P), Some(naive.committed));
+                let due = (settled > naive.committed).then_some((P, settled));
+                prop_assert_eq!(ledger.committable(), Vec::from_iter(due));
+                let in_flight = naive.batches.len() - naive.settled().len();
+                prop_assert_eq!(ledger.in_flight(), in_flight);
+                prop_assert_eq!(ledger.is_idle(P), in_flight == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn p2_a_replay_holds_in_order_what_was_not_handed_on() {
+        let mut pair = Pair::new();
+        (0..4).for_each(|_| pair.append(2));
+        let before: Vec<_> = pair.ledger.held_by(0).cloned().collect();
+        assert!(before[1].hand_on(1));
+        pair.tell(Event::Delivered(2));
+        let replayed = pair.ledger.replay(0, 2);
+        let sequences: Vec<_> = replayed.iter().map(|batch| batch.id().sequence).collect();
+        assert_eq!(sequences, [0, 3]);
+        assert!(pair.ledger.replay(1, 2).is_empty(), "another worker's");
+    }
+
+    #[test]
+    fn p4_the_payload_goes_with_the_delivery_though_its_counts_are_awaited() {
+        let mut pair = Pair::new();
+        pair.append(2);
+        let batch = pair.ledger.held_by(0).next().map(Arc::downgrade);
+        pair.tell(Event::Delivered(0));
+        assert!(batch.expect("it was held").upgrade().is_none());
+        assert_eq!(pair.ledger.unsettled(), [(P, START)]);
+    }
+
+    #[test]
+    fn a_confirmation_of_more_than_is_settled_is_of_a_tenure_before() {
+        let mut pair = Pair::new();
+        pair.ledger.committed(P, START + 5);
+        assert_eq!(pair.ledger.last_committed(P), Some(START));
     }
 }

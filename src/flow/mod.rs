@@ -14,9 +14,8 @@
 //!
 //! Knows nothing of actix, Kafka and clocks.
 
-use std::sync::Arc;
-
 pub mod batch;
+pub mod bench;
 pub mod credit;
 pub mod generation;
 pub mod intake;
@@ -25,6 +24,7 @@ pub mod outbox;
 pub mod suspects;
 
 pub use batch::{Batch, BatchId};
+pub use bench::Bench;
 pub use credit::Budget;
 pub use generation::{Generation, Generations};
 pub use intake::{Action, Intake};
@@ -70,12 +70,8 @@ pub enum Report {
     },
     /// A batch of this generation is missing: read the partition again.
     Gap(BatchId),
-    /// A worker was replaced. Where it died at a record, `blame` says how.
-    WorkerRestarted {
-        worker: usize,
-        incarnation: u64,
-        blame: Option<Arc<str>>,
-    },
+    /// A worker was replaced. The record on its [`Bench`] was blamed before.
+    WorkerRestarted { worker: usize, incarnation: u64 },
     /// An actor that had work in its hands was replaced: read everything unsettled again.
     Rewind,
 }

@@ -9,11 +9,14 @@
 //! one generation) that misses a batch or whose record was lost sends nothing more: what came later
 //! must not overtake what is read again (P2).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Batch, BatchId, Generation, Partition, Refusal, Report};
 use crate::record::Outgoing;
+
+#[cfg(test)]
+mod tests;
 
 /// Names a piece in the receipts that come back for its records. Never 0.
 pub type Ticket = u64;
@@ -21,9 +24,9 @@ pub type Ticket = u64;
 /// What waits to be sent or acknowledged.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    lanes: HashMap<Partition, Lane>,
-    shipments: HashMap<BatchId, Shipment>,
-    pieces: HashMap<Ticket, Piece>,
+    lanes: BTreeMap<Partition, Lane>,
+    shipments: BTreeMap<BatchId, Shipment>,
+    pieces: BTreeMap<Ticket, Piece>,
     queue: VecDeque<Ticket>,
     tickets: Ticket,
     reports: Vec<Report>,
@@ -150,7 +153,7 @@ impl Outbox {
         let kind = piece.kind;
         piece.outstanding = piece.outstanding.saturating_sub(records);
         if piece.is_acknowledged() {
-            let id = piece.batch.id();
+            let id = piece.id();
             self.pieces.remove(&ticket);
             self.close_piece(id);
         }
@@ -159,10 +162,13 @@ impl Outbox {
 
     /// The piece's record at `index` was refused; its lane waits to be read again.
     pub fn refused(&mut self, ticket: Ticket, index: usize, refusal: Refusal) {
-        let Some(piece) = self.pieces.get(&ticket) else {
+        let Some(piece) = self.pieces.get_mut(&ticket) else {
             return;
         };
-        let batch = piece.batch.id();
+        if index < piece.handed {
+            piece.outstanding = piece.outstanding.saturating_sub(1);
+        }
+        let batch = piece.id();
         let record = piece.outgoing.get(index, piece.batch.records());
         let offset = record.source().offset();
         let refusal = match (refusal, piece.kind) {
@@ -174,7 +180,7 @@ impl Outbox {
             offset,
             refusal,
         });
-        self.break_lane(batch.partition);
+        self.break_lane(batch);
     }
 
     /// Some leases are over. True where librdkafka still holds records of them: then what it holds
@@ -267,28 +273,31 @@ impl Outbox {
 
     fn give_up_outstanding(&mut self) {
         let hit = |piece: &&Piece| piece.outstanding > 0;
-        let batches: Vec<_> = self
-            .pieces
-            .values()
-            .filter(hit)
-            .map(|piece| piece.batch.id())
-            .collect();
+        let batches: Vec<_> = self.pieces.values().filter(hit).map(Piece::id).collect();
         for id in batches {
             if !self.is_broken(id) {
                 self.reports.push(Report::Gap(id));
-                self.break_lane(id.partition);
+                self.break_lane(id);
             }
         }
+        self.pieces.retain(|_, piece| piece.outstanding == 0);
     }
 
-    /// Nothing of the lane is sent or reported any more until its next generation.
-    fn break_lane(&mut self, partition: Partition) {
-        if let Some(lane) = self.lanes.get_mut(&partition) {
+    /// Nothing of the lane is sent or reported any more until its next generation. What librdkafka
+    /// has of it stays written down, for the fence that follows to purge (P3).
+    fn break_lane(&mut self, of: BatchId) {
+        if let Some(lane) = self.lanes.get_mut(&of.partition)
+            && lane.generation == of.generation
+        {
             lane.broken = true;
         }
+        let broken = |id: BatchId| (id.partition, id.generation) == (of.partition, of.generation);
+        let pieces = &self.pieces;
+        self.queue
+            .retain(|ticket| pieces.get(ticket).is_some_and(|piece| !broken(piece.id())));
         self.pieces
-            .retain(|_, piece| piece.batch.partition() != partition);
-        self.shipments.retain(|id, _| id.partition != partition);
+            .retain(|_, piece| !broken(piece.id()) || piece.outstanding > 0);
+        self.shipments.retain(|id, _| !broken(*id));
     }
 }
 
@@ -318,6 +327,10 @@ impl Shipment {
 }
 
 impl Piece {
+    fn id(&self) -> BatchId {
+        self.batch.id()
+    }
+
     fn is_handed(&self) -> bool {
         self.handed == self.outgoing.len()
     }

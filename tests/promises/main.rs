@@ -3,6 +3,7 @@
 //! What needs a real one is ignored in plain `cargo test`, because it needs Java and Maven:
 //! `cargo test --test promises -- --ignored`.
 
+mod documents;
 mod harness;
 mod p04_bounded_memory;
 mod p05_poison;

@@ -54,10 +54,12 @@ impl Intake {
         self.let_go(partitions);
     }
 
-    /// The assignment turned out to be lost while a revocation was draining.
+    /// The assignment turned out to be lost while a revocation was draining. An assignment under
+    /// way has to be answered all the same; [`Intake::lost`] follows.
     pub fn assignment_lost(&mut self) {
-        if let Some(Rebalance::Revoking { partitions, .. }) = self.rebalance.take() {
-            self.let_go(partitions);
+        match self.rebalance.take() {
+            Some(Rebalance::Revoking { partitions, .. }) => self.let_go(partitions),
+            unanswered => self.rebalance = unanswered,
         }
     }
 

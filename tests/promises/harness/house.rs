@@ -45,7 +45,6 @@ impl Default for Terms {
 /// A house that somebody lives in: it runs on a thread of its own, and drains when it is told to.
 pub struct Lodger {
     pub topics: Topics,
-    pub board: Board,
     pub status: watch::Receiver<Status>,
     pub pipes: Pipes,
     _embedded: Option<EmbeddedBroker>,
@@ -78,13 +77,12 @@ impl Lodger {
             None => Pipes::lay(&topics, terms.partitions),
         };
         let board = board();
-        let plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
+        let plan = plan(bootstrap, logins(&pipes), &terms, board);
         let (orders, taken) = orders::unbounded_channel();
         let (tell, status) = mpsc::channel();
         let thread = std::thread::spawn(move || live(plan, taken, &tell));
         Lodger {
             topics,
-            board,
             status: status.recv().expect("the house starts"),
             pipes,
             _embedded: embedded,

@@ -1,0 +1,261 @@
+use super::*;
+use crate::flow::batch::tests::batch_of;
+use crate::flow::generation::{Generations, Tenure};
+
+/// Partitions 0 and 1 under one tenure each, and batches of three records.
+struct Desk {
+    outbox: Outbox,
+    tenures: [Tenure; 2],
+}
+
+fn outgoing(sources: &[usize]) -> Outgoing {
+    let mut outgoing = Outgoing::default();
+    sources
+        .iter()
+        .for_each(|source| outgoing.push_source(*source, 0));
+    outgoing
+}
+
+impl Desk {
+    fn new() -> Self {
+        let generations = Generations::default();
+        Desk {
+            outbox: Outbox::default(),
+            tenures: [(); 2].map(|()| Tenure::begin(&generations)),
+        }
+    }
+
+    fn batch(&self, partition: usize, sequence: u64) -> Arc<Batch> {
+        let first = 3 * i64::try_from(sequence).expect("a small number");
+        let tenure = &self.tenures[partition];
+        Arc::new(batch_of(
+            partition as i32,
+            tenure,
+            sequence,
+            first..first + 3,
+        ))
+    }
+
+    /// A batch all of whose records go to the output.
+    fn processed(&mut self, partition: usize, sequence: u64) -> BatchId {
+        let batch = self.batch(partition, sequence);
+        let id = batch.id();
+        self.outbox.processed(batch, outgoing(&[0, 1, 2]), false);
+        id
+    }
+
+    /// Hands the next piece over whole.
+    fn hand(&mut self) -> Ticket {
+        let next = self.outbox.next_piece().expect("something is to be sent");
+        let (ticket, upto) = (next.ticket, next.outgoing.len());
+        self.outbox.handed(ticket, upto);
+        ticket
+    }
+}
+
+#[test]
+fn p1_a_batch_is_delivered_when_its_last_record_is_acknowledged() {
+    let mut desk = Desk::new();
+    let id = desk.processed(0, 0);
+    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    desk.outbox.handed(ticket, 2);
+    desk.outbox.acknowledged(ticket, 2);
+    assert_eq!(desk.outbox.next_piece().expect("the rest").from, 2);
+    assert!(desk.outbox.take_reports().is_empty());
+    desk.outbox.handed(ticket, 3);
+    assert!(desk.outbox.next_piece().is_none());
+    let kind = desk.outbox.acknowledged(ticket, 1);
+    assert_eq!(kind, Some(Kind::Outputs));
+    assert_eq!(desk.outbox.take_reports(), [Report::Delivered(id)]);
+    assert_eq!(desk.outbox.open(), 0);
+}
+
+#[test]
+fn p1_a_batch_with_nothing_to_send_is_delivered_at_once() {
+    let mut desk = Desk::new();
+    let batch = desk.batch(0, 0);
+    desk.outbox
+        .processed(batch.clone(), Outgoing::default(), false);
+    assert_eq!(desk.outbox.take_reports(), [Report::Delivered(batch.id())]);
+}
+
+#[test]
+fn p1_a_batch_waits_for_its_dead_letters_whichever_come_first() {
+    for letters_first in [false, true] {
+        let mut desk = Desk::new();
+        let batch = desk.batch(0, 0);
+        if letters_first {
+            desk.outbox.dead_letters(batch.clone(), outgoing(&[1]));
+        }
+        desk.outbox.processed(batch.clone(), outgoing(&[0]), true);
+        if !letters_first {
+            let ticket = desk.hand();
+            desk.outbox.acknowledged(ticket, 1);
+            assert!(desk.outbox.take_reports().is_empty());
+            desk.outbox.dead_letters(batch.clone(), outgoing(&[1]));
+        }
+        while desk.outbox.next_piece().is_some() {
+            let ticket = desk.hand();
+            desk.outbox.acknowledged(ticket, 1);
+        }
+        assert_eq!(desk.outbox.take_reports(), [Report::Delivered(batch.id())]);
+    }
+}
+
+#[test]
+fn p2_after_a_missing_batch_nothing_is_taken_until_the_next_generation() {
+    let mut desk = Desk::new();
+    let first = desk.processed(0, 0);
+    let late = desk.processed(0, 2);
+    assert_eq!(desk.outbox.take_reports(), [Report::Gap(late)]);
+    desk.processed(0, 1);
+    let ticket = desk.hand();
+    desk.outbox.acknowledged(ticket, 3);
+    let delivered = [Report::Delivered(first)];
+    assert_eq!(desk.outbox.take_reports(), delivered, "it came before");
+    assert!(desk.outbox.next_piece().is_none(), "1 and 2 are read again");
+    desk.tenures[0].advance();
+    assert!(!desk.outbox.fence());
+    desk.processed(0, 0);
+    assert!(desk.outbox.next_piece().is_some());
+}
+
+#[test]
+fn p2_a_batch_that_has_come_already_is_not_sent_again() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    desk.processed(0, 1);
+    desk.processed(0, 0);
+    assert_eq!(desk.outbox.open(), 2);
+    desk.processed(0, 2);
+    assert!(desk.outbox.take_reports().is_empty(), "the order goes on");
+}
+
+/// The rest of the piece would overtake the record that is read again.
+#[test]
+fn p2_after_a_lost_record_not_even_the_rest_of_its_piece_is_sent() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    desk.outbox.handed(ticket, 2);
+    desk.outbox.refused(ticket, 0, Refusal::Lost);
+    assert!(desk.outbox.next_piece().is_none());
+}
+
+#[test]
+fn p3_work_of_an_old_generation_is_neither_taken_nor_sent() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let (second, third) = (desk.batch(0, 1), desk.batch(0, 2));
+    desk.tenures[0].advance();
+    assert!(desk.outbox.next_piece().is_none());
+    desk.outbox.processed(second, outgoing(&[0]), false);
+    desk.outbox.dead_letters(third, outgoing(&[0]));
+    assert!(!desk.outbox.fence(), "librdkafka has nothing of it");
+    assert_eq!(desk.outbox.open(), 0);
+    assert!(desk.outbox.take_reports().is_empty());
+}
+
+#[test]
+fn p3_late_receipts_of_what_was_fenced_are_ignored() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let ticket = desk.hand();
+    desk.tenures[0].advance();
+    assert!(desk.outbox.fence(), "librdkafka holds it");
+    desk.processed(0, 0);
+    desk.outbox.acknowledged(ticket, 2);
+    desk.outbox.refused(ticket, 2, Refusal::Lost);
+    assert!(desk.outbox.take_reports().is_empty());
+    assert!(
+        desk.outbox.next_piece().is_some(),
+        "the new generation goes on"
+    );
+}
+
+#[test]
+fn p3_a_purge_has_every_lane_it_hits_read_again() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let hit = desk.processed(1, 0);
+    desk.hand();
+    let ticket = desk.hand();
+    desk.tenures[0].advance();
+    assert!(desk.outbox.fence());
+    assert_eq!(desk.outbox.take_reports(), [Report::Gap(hit)]);
+    desk.outbox.refused(ticket, 0, Refusal::Lost);
+    desk.processed(1, 1);
+    assert!(desk.outbox.take_reports().is_empty(), "once is enough");
+    assert!(desk.outbox.next_piece().is_none());
+}
+
+#[test]
+fn p3_a_purge_spares_the_lanes_it_does_not_hit() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    desk.hand();
+    desk.processed(1, 0);
+    desk.tenures[0].advance();
+    assert!(desk.outbox.fence());
+    assert!(desk.outbox.take_reports().is_empty());
+    assert!(desk.outbox.next_piece().is_some());
+}
+
+#[test]
+fn p3_what_a_refused_lane_has_left_with_librdkafka_is_purged() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let ticket = desk.hand();
+    desk.outbox.refused(ticket, 0, Refusal::TooLarge);
+    desk.tenures[0].advance();
+    assert!(desk.outbox.fence());
+}
+
+/// A record may be refused before librdkafka has taken it.
+#[test]
+fn p3_a_record_that_was_never_handed_over_needs_no_purge() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    desk.outbox.handed(ticket, 1);
+    desk.outbox.refused(ticket, 1, Refusal::TooLarge);
+    desk.outbox.acknowledged(ticket, 1);
+    desk.tenures[0].advance();
+    assert!(!desk.outbox.fence());
+}
+
+#[test]
+fn p5_each_refused_record_is_named_and_its_lane_waits() {
+    let mut desk = Desk::new();
+    let id = desk.processed(0, 0);
+    desk.processed(0, 1);
+    let ticket = desk.hand();
+    desk.outbox.refused(ticket, 1, Refusal::TooLarge);
+    desk.outbox.refused(ticket, 2, Refusal::TooLarge);
+    let refused = |offset| Report::Refused {
+        batch: id,
+        offset,
+        refusal: Refusal::TooLarge,
+    };
+    assert_eq!(desk.outbox.take_reports(), [refused(1), refused(2)]);
+    desk.outbox.acknowledged(ticket, 1);
+    assert!(desk.outbox.take_reports().is_empty(), "it is not delivered");
+    assert!(desk.outbox.next_piece().is_none());
+}
+
+#[test]
+fn p5_a_dead_letter_too_large_is_told_from_an_output_too_large() {
+    let mut desk = Desk::new();
+    let batch = desk.batch(0, 0);
+    desk.outbox
+        .processed(batch.clone(), Outgoing::default(), true);
+    desk.outbox.dead_letters(batch.clone(), outgoing(&[2]));
+    let ticket = desk.hand();
+    desk.outbox.refused(ticket, 0, Refusal::TooLarge);
+    let expected = Report::Refused {
+        batch: batch.id(),
+        offset: 2,
+        refusal: Refusal::DeadLetterTooLarge,
+    };
+    assert_eq!(desk.outbox.take_reports(), [expected]);
+}

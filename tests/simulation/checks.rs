@@ -1,0 +1,218 @@
+//! The promises, watched from outside: what is seen in the logs, the commits, the counts and the
+//! deaths of workers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use greenroom::flow::{Batch, Generation};
+
+use crate::kafka::{Client, Entry, Input, Kafka, Kind, Reason, Target};
+
+/// Deaths of workers at a record, before it becomes a dead letter.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// What has been seen, and the first breach of a promise.
+#[derive(Default)]
+pub struct Witness {
+    pub trace: bool,
+    gentle: bool,
+    breach: Option<String>,
+    outputs: BTreeSet<(i32, i64)>,
+    letters: BTreeMap<(i32, i64), Vec<Reason>>,
+    /// The highest offset in each output partition.
+    highest: BTreeMap<Target, i64>,
+    /// By process: how often each record was counted.
+    counted: HashMap<(u32, i32, i64), u32>,
+    /// By process: how many workers each record killed.
+    kills: HashMap<(u32, i32, i64), u32>,
+    /// By process: how many workers died while they were at each record.
+    deaths: HashMap<(u32, i32, i64), u32>,
+    /// Records that became poison in some process.
+    condemned: BTreeSet<(i32, i64)>,
+    /// By process: the latest generation handed to the producer's client.
+    handed: BTreeMap<(u32, i32), Generation>,
+}
+
+impl Witness {
+    /// `trace` tells what happens, for a replay; `gentle` is a schedule where nothing goes wrong.
+    pub fn new(trace: bool, gentle: bool) -> Self {
+        Witness {
+            trace,
+            gentle,
+            ..Witness::default()
+        }
+    }
+
+    pub fn verdict(&self) -> Result<(), String> {
+        self.breach.clone().map_or(Ok(()), Err)
+    }
+
+    /// Something for the reader of a replay.
+    pub fn note(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            println!("      {}", text());
+        }
+    }
+
+    fn require(&mut self, holds: bool, breach: impl FnOnce() -> String) {
+        if !holds && self.breach.is_none() {
+            self.breach = Some(breach());
+        }
+    }
+
+    /// P2: the first occurrences of an input partition's outputs are in order. P5: nothing is
+    /// called poison that has not killed its share of workers. P8: nothing comes twice where members
+    /// only come and go.
+    pub fn appended(&mut self, entry: &Entry) {
+        self.note(|| format!("appended {:?} offset {}", entry.target, entry.offset));
+        let record = (entry.partition, entry.offset);
+        let repeated = self.outputs.contains(&record) || self.letters.contains_key(&record);
+        self.require(!(self.gentle && repeated), || {
+            format!("P8: {record:?} is written twice")
+        });
+        if let Some(reason) = entry.letter {
+            let deaths = self.deaths_of(entry.life, record);
+            self.require(reason != Reason::Poison || deaths >= MAX_ATTEMPTS, || {
+                format!("P5: {record:?} is called poison after {deaths} deaths")
+            });
+            self.letters.entry(record).or_default().push(reason);
+        } else if self.outputs.insert(record) {
+            let highest = self.highest.entry(entry.target).or_insert(-1);
+            // What one process has given up on, another may still get through.
+            let in_order = *highest < entry.offset || self.condemned.contains(&record);
+            *highest = entry.offset.max(*highest);
+            self.require(in_order, || {
+                format!("P2: {record:?} comes late in {:?}", entry.target)
+            });
+        }
+    }
+
+    /// P1: all below a committed offset has reached its end. P11: and was counted once by the
+    /// process that commits it.
+    pub fn committed(&mut self, kafka: &Kafka, life: u32, partition: i32, offset: i64) {
+        self.note(|| format!("committed partition {partition} up to {offset}"));
+        let before = kafka.committed[partition as usize];
+        self.require(offset >= before, || {
+            format!("P1: commit of partition {partition} goes back from {before} to {offset}")
+        });
+        let mut fresh = kafka.from(partition, before).iter();
+        let ends = offset == before || fresh.any(|input| input.offset + 1 == offset);
+        self.require(ends, || {
+            format!("P1: partition {partition} is committed at {offset}, where no record ends")
+        });
+        for input in kafka.from(partition, before) {
+            if input.offset < offset {
+                self.settled(life, partition, input);
+            }
+        }
+    }
+
+    fn settled(&mut self, life: u32, partition: i32, input: &Input) {
+        let record = (partition, input.offset);
+        let ended = self.has_ended(partition, input);
+        self.require(ended, || {
+            format!("P1: {record:?} is committed and has not ended")
+        });
+        let counted = self.counted.get(&(life, partition, input.offset)).copied();
+        self.require(counted == Some(1), || {
+            format!("P11: {record:?} is committed by process {life} and counted {counted:?}")
+        });
+    }
+
+    fn has_ended(&self, partition: i32, input: &Input) -> bool {
+        let record = (partition, input.offset);
+        let letters = self.letters.get(&record);
+        let letter = |reason| letters.is_some_and(|letters| letters.contains(&reason));
+        let regular = match input.kind {
+            Kind::Filter => true,
+            Kind::Emit | Kind::Hang => self.outputs.contains(&record),
+            Kind::Reject => letter(Reason::Rejected),
+            Kind::TooLarge | Kind::HugeLetter => letter(Reason::TooLarge),
+            Kind::Poison => false,
+        };
+        regular || letter(Reason::Poison)
+    }
+
+    /// P11: a process counts a record once.
+    pub fn counted(&mut self, life: u32, partition: i32, offset: i64) {
+        let times = self.counted.entry((life, partition, offset)).or_default();
+        *times += 1;
+        let once = *times == 1;
+        self.require(once, || {
+            format!("P11: ({partition}, {offset}) is counted again")
+        });
+    }
+
+    /// P5: a record is not tried for ever. A death counts as an attempt when its worker is
+    /// restarted; a rebalance meanwhile may have passed the record to one of the `others`.
+    pub fn killed(&mut self, life: u32, partition: i32, offset: i64, others: usize) {
+        self.note(|| format!("partition {partition} offset {offset} kills its worker"));
+        let kills = self.kills.entry((life, partition, offset)).or_default();
+        *kills += 1;
+        let bounded = *kills as usize <= MAX_ATTEMPTS as usize + others;
+        self.require(bounded, || {
+            format!("P5: ({partition}, {offset}) is tried too often")
+        });
+    }
+
+    /// A worker died while it was at this record, whether of it or by chance.
+    pub fn blamed(&mut self, life: u32, partition: i32, offset: i64) {
+        let deaths = self.deaths.entry((life, partition, offset)).or_default();
+        *deaths += 1;
+        if *deaths == MAX_ATTEMPTS {
+            self.condemned.insert((partition, offset));
+        }
+    }
+
+    fn deaths_of(&self, life: u32, (partition, offset): (i32, i64)) -> u32 {
+        self.deaths
+            .get(&(life, partition, offset))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// P3: only the current generation is handed over, and nothing of an old one is left in the
+    /// queue by then.
+    pub fn handed(&mut self, life: u32, batch: &Batch, client: &Client) {
+        let id = batch.id();
+        let partition = id.partition.id;
+        self.require(batch.is_current(), || {
+            format!("P3: {id:?} is over and handed on")
+        });
+        let latest = self.handed.insert((life, partition), id.generation);
+        self.require(latest <= Some(id.generation), || {
+            format!("P3: {id:?} comes after {latest:?}")
+        });
+        let void = client
+            .queued()
+            .find(|entry| entry.partition == partition && entry.generation < id.generation)
+            .map(|entry| entry.generation);
+        self.require(void.is_none(), || {
+            format!("P3: {void:?} still waits when {id:?} is sent")
+        });
+    }
+
+    /// P4: what is alive fits the budget, or is alone.
+    pub fn in_flight(&mut self, sizes: &[usize], limit: usize) {
+        let total: usize = sizes.iter().sum();
+        self.require(total <= limit || sizes.len() == 1, || {
+            format!("P4: {total} bytes of {limit}")
+        });
+    }
+
+    /// Liveness, and P4 once more: at rest all credit is back.
+    pub fn at_rest(&mut self, used: usize) {
+        self.require(used == 0, || format!("P4: {used} bytes never came back"));
+    }
+
+    /// P1: every record has its result.
+    pub fn finally(&mut self, kafka: &Kafka) {
+        for (partition, inputs) in kafka.inputs.iter().enumerate() {
+            for input in inputs {
+                let ended = self.has_ended(partition as i32, input);
+                self.require(ended, || {
+                    format!("P1: {input:?} of partition {partition} is lost")
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One process: the actors as thin shells around the deciding values, each with a mailbox.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use greenroom::flow::generation::Lease;
+use greenroom::flow::{Batch, Budget, Generations, Intake, Outbox, Partition, Report, Suspects};
+use greenroom::record::Outgoing;
+
+use crate::kafka::{Client, Kafka};
+use crate::tally::Tally;
+
+mod consumer;
+mod producer;
+mod results;
+mod worker;
+
+use worker::{Reject, Thread, Worker};
+
+/// A rule broken on purpose, by the shell around the values: the simulation must notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    CommitOneTooFar,
+    SettleAnOldGeneration,
+    SkipAFence,
+    LoseAReplay,
+    ForgetADeadLetter,
+}
+
+/// Actors that are replaced as a whole; workers are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Producer,
+    Router,
+    Aggregator,
+}
+
+pub const ROLES: [Role; 3] = [Role::Producer, Role::Router, Role::Aggregator];
+
+/// A mailbox dies with its actor, and what is sent to the dead is lost.
+pub struct Mailbox<M> {
+    up: bool,
+    queue: VecDeque<M>,
+}
+
+impl<M> Mailbox<M> {
+    fn new() -> Self {
+        Mailbox {
+            up: true,
+            queue: VecDeque::new(),
+        }
+    }
+
+    fn send(&mut self, message: M) {
+        if self.up {
+            self.queue.push_back(message);
+        }
+    }
+
+    fn kill(&mut self) {
+        self.up = false;
+        self.queue.clear();
+    }
+
+    pub fn has_mail(&self) -> bool {
+        !self.queue.is_empty()
+    }
+}
+
+pub enum ToProducer {
+    Processed {
+        batch: Arc<Batch>,
+        outgoing: Outgoing,
+        rejected: bool,
+    },
+    DeadLetters {
+        batch: Arc<Batch>,
+        outgoing: Outgoing,
+    },
+    Fence,
+}
+
+pub enum ToAggregator {
+    Restore {
+        partition: Partition,
+        lease: Lease,
+        start: i64,
+    },
+    Counts(Counts),
+}
+
+pub struct Counts {
+    batch: Arc<Batch>,
+    offsets: Vec<i64>,
+}
+
+/// The actors of a process and what they share.
+pub struct House {
+    pub life: u32,
+    mutation: Option<Mutation>,
+    generations: Generations,
+    suspects: Suspects,
+    pub budget: Budget,
+    tally: Tally,
+    pub intake: Intake,
+    pub reports: VecDeque<Report>,
+    /// What the group has given to this process, as it knows.
+    pub owned: BTreeSet<i32>,
+    /// What its client fetches, and from where.
+    pub fetching: BTreeMap<i32, i64>,
+    pub rebalancing: bool,
+    pub commit: Option<Vec<(Partition, i64)>>,
+    /// The commit under way was asked for before a rebalance: the broker refuses its generation.
+    commit_is_late: bool,
+    leaving: bool,
+    pub drained: bool,
+    pub workers: Vec<Worker>,
+    pub abandoned: Vec<Thread>,
+    pub router: Mailbox<(Arc<Batch>, Vec<Reject>)>,
+    pub aggregator: Mailbox<ToAggregator>,
+    /// Counts in the hands of abandoned aggregators.
+    pub late_counts: Vec<Counts>,
+    pub producer: Mailbox<ToProducer>,
+    pub outbox: Outbox,
+    pub client: Client,
+    batches: Vec<(Weak<Batch>, usize)>,
+}
+
+/// What a revocation may take.
+const DRAIN: Duration = Duration::from_secs(3);
+/// Bytes. Some records are larger.
+const BUDGET: usize = 200;
+
+impl House {
+    pub fn new(life: u32, workers: usize, mutation: Option<Mutation>) -> Self {
+        let generations = Generations::default();
+        let suspects = Suspects::default();
+        let intake = Intake::new(
+            vec![1; workers],
+            DRAIN,
+            generations.clone(),
+            suspects.clone(),
+        );
+        House {
+            life,
+            mutation,
+            generations,
+            suspects,
+            budget: Budget::new(BUDGET),
+            tally: Tally::default(),
+            intake,
+            reports: VecDeque::new(),
+            owned: BTreeSet::new(),
+            fetching: BTreeMap::new(),
+            rebalancing: false,
+            commit: None,
+            commit_is_late: false,
+            leaving: false,
+            drained: false,
+            workers: (0..workers).map(|_| Worker::new()).collect(),
+            abandoned: Vec::new(),
+            router: Mailbox::new(),
+            aggregator: Mailbox::new(),
+            late_counts: Vec::new(),
+            producer: Mailbox::new(),
+            outbox: Outbox::default(),
+            client: Client::default(),
+            batches: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is left to be done or told.
+    pub fn is_at_rest(&self) -> bool {
+        self.intake.ledger().in_flight() == 0 && self.remains().is_empty()
+    }
+
+    /// Names what is not at rest.
+    pub fn remains(&self) -> Vec<&'static str> {
+        let idle = |worker: &Worker| worker.up && worker.thread.is_none();
+        let mail = self.workers.iter().any(|worker| !worker.mailbox.is_empty())
+            || self.router.has_mail()
+            || self.aggregator.has_mail()
+            || self.producer.has_mail();
+        let busy = [
+            ("batches in flight", self.intake.ledger().in_flight() > 0),
+            ("workers", !self.workers.iter().all(idle)),
+            ("abandoned workers", !self.abandoned.is_empty()),
+            ("abandoned aggregators", !self.late_counts.is_empty()),
+            (
+                "actors that are down",
+                !ROLES.into_iter().all(|role| self.is_up(role)),
+            ),
+            ("pieces", self.outbox.open() > 0),
+            ("mail", mail),
+            ("reports", !self.reports.is_empty()),
+        ];
+        busy.into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(what, _)| what)
+            .collect()
+    }
+
+    pub fn is_up(&self, role: Role) -> bool {
+        match role {
+            Role::Producer => self.producer.up,
+            Role::Router => self.router.up,
+            Role::Aggregator => self.aggregator.up,
+        }
+    }
+
+    pub fn kill(&mut self, role: Role, kafka: &mut Kafka) {
+        match role {
+            Role::Router => self.router.kill(),
+            Role::Aggregator => self.aggregator.kill(),
+            Role::Producer => {
+                self.producer.kill();
+                self.outbox = Outbox::default();
+                kafka
+                    .ghosts
+                    .extend(std::mem::take(&mut self.client).purge());
+            }
+        }
+    }
+
+    /// The new actor takes messages before the consumer hears of it: the other way round, what is
+    /// sent after the rewind could still go to the dead.
+    pub fn restart(&mut self, role: Role) {
+        match role {
+            Role::Producer => self.producer.up = true,
+            Role::Router => self.router.up = true,
+            Role::Aggregator => self.aggregator.up = true,
+        }
+        self.reports.push_back(Report::Rewind);
+    }
+}
