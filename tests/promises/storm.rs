@@ -65,7 +65,11 @@ fn storm_p1_p2_kills_and_rebalances_lose_nothing_and_keep_order() {
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
     let mut rng = SmallRng::seed_from_u64(20_26);
-    let settings = Settings::logins(broker, &pipes).with("GREENROOM_IN_FLIGHT_BYTES", "2MiB");
+    // The group waits for a killed member as long as its session lasts.
+    let settings = Settings::logins(broker, &pipes)
+        .with("GREENROOM_IN_FLIGHT_BYTES", "2MiB")
+        .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "6000")
+        .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000");
     let mut services = vec![Service::start(&settings)];
     let mut snapshots = Vec::new();
 
