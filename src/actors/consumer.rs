@@ -1,6 +1,6 @@
 //! The consumer: reads partitions, makes batches of them, and commits what is settled.
 //!
-//! librdkafka is polled on a thread of its own ([`reading`]), where the intake lives too, so that
+//! librdkafka is polled on a thread of its own (`reading`), where the intake lives too, so that
 //! reports reach the ledger while the actor's mailbox is not served. The actor starts that thread,
 //! passes orders on to it, and ends with it.
 

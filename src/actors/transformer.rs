@@ -1,7 +1,6 @@
 //! The transformer: one of the workers among which partitions are shared out.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix::{Actor, ActorContext, Context, Handler};
 
@@ -14,7 +13,7 @@ use crate::flow::{Batch, Bench, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
 use crate::record::{Outgoing, Record};
 use crate::status::Board;
-use crate::supervision::{Handle, Pulse};
+use crate::supervision::{Handle, Pulse, unix_nanos};
 
 /// Whom a transformer hands its results to, and how it treats suspects.
 #[derive(Clone)]
@@ -61,7 +60,8 @@ impl Transformer {
     fn work(&mut self, dispatch: &Dispatch) -> Option<Results> {
         let _suspect = self.pulse.item();
         let batch = &dispatch.batch;
-        let now = now();
+        // One reading of the clock serves a batch.
+        let now = Now::from_unix_nanos(unix_nanos());
         let mut results = Results::default();
         let mut suspects = dispatch.suspects.iter().peekable();
         for (index, record) in batch.records().iter().enumerate() {
@@ -185,13 +185,6 @@ impl Results {
             omit_value: suspicion.omit_value,
         });
     }
-}
-
-/// One reading of the clock serves a batch.
-fn now() -> Now {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = since_epoch.map_or(0, |time| time.as_nanos());
-    Now::from_unix_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 impl Actor for Transformer {

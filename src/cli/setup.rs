@@ -60,12 +60,20 @@ impl Setup {
         if let (Some(spec), Some(config)) = (spec, config) {
             let pipeline = compile(spec, &config, key);
             return match pipeline {
-                Ok(pipeline) => Ok(Setup { config, pipeline }),
+                Ok(pipeline) => Setup { config, pipeline }.checked(),
                 Err(errors) => Err(Failure::Usage(errors)),
             };
         }
         mistakes.dedup();
         Err(Failure::Usage(mistakes))
+    }
+
+    /// librdkafka has the last word on its own properties.
+    fn checked(self) -> Result<Setup, Failure> {
+        match kafka::properties::check(&self.kafka()) {
+            Ok(()) => Ok(self),
+            Err(errors) => Err(Failure::Usage(texts(errors))),
+        }
     }
 
     pub fn kafka(&self) -> kafka::Settings {

@@ -7,6 +7,8 @@
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::Error;
+
 /// What Kafka clients are made from. Properties may hold secrets, so this cannot be printed (P10).
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -175,6 +177,24 @@ pub fn producer(settings: &Settings) -> ClientConfig {
         (settings.budget / 1024).max(10_000).to_string(),
     );
     config
+}
+
+/// Whether librdkafka takes these settings, for all clients there are.
+///
+/// # Errors
+/// The first property it refuses of each client, without its value (P10).
+pub fn check(settings: &Settings) -> Result<(), Vec<Error>> {
+    let clients = [consumer(settings), producer(settings)];
+    let refused = clients.iter().filter_map(|config| {
+        let error = config.create_native_config().err()?;
+        Some(Error::from_kafka("reading the settings", error))
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(refused)
+    }
 }
 
 /// The properties of clients that only ask and make topics.

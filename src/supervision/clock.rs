@@ -77,6 +77,18 @@ impl Clock for SystemClock {
     }
 }
 
+/// The time of day, in nanoseconds since 1970: for what is told to people and other programs,
+/// never for how long something takes.
+pub fn unix_nanos() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the time of day comes from"
+    )]
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanos = since.map_or(0, |time| time.as_nanos());
+    u64::try_from(nanos).unwrap_or(u64::MAX)
+}
+
 /// A clock that stands still until it is told to go on.
 #[derive(Debug, Default)]
 pub struct ManualClock {

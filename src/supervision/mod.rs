@@ -53,7 +53,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use clock::{Clock, ManualClock, Moment, Sleep, SystemClock};
+pub use clock::{Clock, ManualClock, Moment, Sleep, SystemClock, unix_nanos};
 pub use escalation::{Escalation, Ladder, Remedy};
 pub use exit::{Exit, Incarnation};
 pub use handle::{Gone, Handle, NoReply};

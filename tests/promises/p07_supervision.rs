@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenroom::supervision::{Remedy, RestartLimits};
 use greenroom::topology::Sabotage;
 
-use crate::harness::{Broker, Lodger, Terms, eventually};
+use crate::harness::{Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually};
 
 fn event(number: usize) -> String {
     format!(
@@ -111,4 +111,34 @@ fn p7_restarts_over_the_limit_escalate_with_the_reason() {
         "{}",
         escalation.reason
     );
+}
+
+/// A producer whose certificates are not there fails at every start, on a house whose other
+/// clients do well.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_a_crash_loop_at_start_ends_in_exit_1_with_the_reason_last() {
+    const LIMIT: usize = 2;
+    let broker = Broker::shared();
+    let pipes = Pipes::lay(&Topics::of(broker), 1);
+    let settings = Settings::logins(broker, &pipes)
+        .with("GREENROOM_RESTART_LIMIT", &LIMIT.to_string())
+        .with("GREENROOM_KAFKA_PRODUCER_SECURITY_PROTOCOL", "ssl")
+        .with("GREENROOM_KAFKA_PRODUCER_SSL_CA_LOCATION", "/nowhere.pem");
+    let mut service = Service::start(&settings);
+    assert_eq!(service.wait().code(), Some(1));
+
+    let log = service.log();
+    let last = log.lines().last().expect("a last line");
+    assert!(last.contains("producer: more than 2 restarts"), "{last}");
+    assert!(
+        last.contains("ssl.ca.location"),
+        "the reason itself: {last}"
+    );
+    let failures = log.lines().filter(|line| line.contains("actor failed"));
+    let of_producer = failures
+        .filter(|line| line.contains(r#""actor":"producer""#))
+        .count();
+    // The limit, and one more that escalates; then the same for the pipeline as a whole.
+    assert_eq!(of_producer, 2 * (LIMIT + 1), "{log}");
 }

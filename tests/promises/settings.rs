@@ -113,3 +113,18 @@ fn check_shows_settings_and_explains_the_pipeline_without_its_secrets() {
     );
     assert!(!text.contains(KEY.1), "P10");
 }
+
+#[test]
+fn a_property_that_librdkafka_refuses_is_found_before_anything_starts() {
+    let output = greenroom(
+        &["run"],
+        &[
+            KEY,
+            ("GREENROOM_KAFKA_PRODUCER_COMPRESSION_TYPE", "hidden-value"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    assert!(errors.contains("compression"), "{errors}");
+    assert!(!errors.contains("hidden-value"), "P10: {errors}");
+}

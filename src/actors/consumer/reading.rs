@@ -1,14 +1,14 @@
 //! The reading thread: polls librdkafka, feeds the intake, and has its actions carried out.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::waiting::Waiting;
 use super::{Order, Wiring};
 use crate::actors::messages::Fence;
 use crate::flow::{Intake, Partition, Report};
 use crate::kafka;
-use crate::supervision::{Clock, Moment, Pulse, SystemClock};
+use crate::supervision::{Clock, Moment, Pulse, SystemClock, unix_nanos};
 
 /// How long the thread rests where nothing is to be read: reports, orders and rebalances are
 /// looked at that often. A record that arrives wakes it at once.
@@ -192,10 +192,4 @@ pub(super) fn partition(topic: usize, id: i32) -> Partition {
         topic: u16::try_from(topic).unwrap_or(u16::MAX),
         id,
     }
-}
-
-fn unix_nanos() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = since_epoch.map_or(0, |time| time.as_nanos());
-    u64::try_from(nanos).unwrap_or(u64::MAX)
 }
