@@ -1,8 +1,8 @@
 //! Our settings as librdkafka's properties.
 //!
 //! Three layers: our defaults, over them what the user asks for, over that what the promises
-//! need. A user's property that the last layer would override is refused by name
-//! ([`refused`]), so that nobody believes it is in force.
+//! need. A user's property that the last layer would override is refused by the settings before
+//! it gets here, so that nobody believes it is in force.
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -41,83 +41,6 @@ const ALIASES: [(&str, &str); 6] = [
     ("message.timeout.ms", "delivery.timeout.ms"),
     ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
 ];
-
-/// Properties that a promise rests on, with the reason given to those who set them.
-const KEPT: [(&str, &str); 20] = [
-    ("acks", "an acknowledged record must survive a broker (P1)"),
-    (
-        "allow.auto.create.topics",
-        "a missing topic must be named, not made by chance",
-    ),
-    (
-        "auto.offset.reset",
-        "start offsets are chosen by the service (P6)",
-    ),
-    ("bootstrap.servers", "use KAFKA_BROKERS"),
-    (
-        "delivery.report.only.error",
-        "every delivery must be reported (P1)",
-    ),
-    (
-        "enable.auto.commit",
-        "only settled offsets are committed (P1)",
-    ),
-    (
-        "enable.auto.offset.store",
-        "only settled offsets are committed (P1)",
-    ),
-    (
-        "enable.idempotence",
-        "without it a retry could reorder or repeat records (P2)",
-    ),
-    (
-        "enable.partition.eof",
-        "batch reads do not understand the end of a partition",
-    ),
-    (
-        "fetch.max.bytes",
-        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
-    ),
-    ("group.id", "use GREENROOM_GROUP_ID"),
-    (
-        "group.instance.id",
-        "use GREENROOM_STATIC_MEMBERSHIP and GREENROOM_INSTANCE",
-    ),
-    (
-        "isolation.level",
-        "records of aborted transactions must not be read (P12)",
-    ),
-    (
-        "message.timeout.ms",
-        "an outage longer than it would lose the order (P2, P4)",
-    ),
-    (
-        "partitioner",
-        "records of a key must stay in their partition (P2)",
-    ),
-    (
-        "queue.buffering.max.kbytes",
-        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
-    ),
-    (
-        "queue.buffering.max.messages",
-        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
-    ),
-    (
-        "queued.max.messages.kbytes",
-        "derived from GREENROOM_IN_FLIGHT_BYTES (P4)",
-    ),
-    ("queuing.strategy", "records are sent in order (P2)"),
-    ("transactional.id", "derived from GREENROOM_INSTANCE"),
-];
-
-/// Why a user may not set this property; None where he may.
-pub fn refused(property: &str) -> Option<&'static str> {
-    let property = canonical(property);
-    KEPT.iter()
-        .find(|(kept, _)| *kept == property)
-        .map(|(_, reason)| *reason)
-}
 
 /// The properties of the consumer.
 pub fn consumer(settings: &Settings) -> ClientConfig {
@@ -326,7 +249,6 @@ mod tests {
         assert_eq!(config.get("linger.ms"), Some("7"));
         assert_eq!(config.get("queue.buffering.max.ms"), None);
         assert_eq!(config.get("security.protocol"), Some("sasl_ssl"));
-        assert_eq!(refused("linger.ms"), None);
     }
 
     #[test]
@@ -336,41 +258,42 @@ mod tests {
         settings.consumer_properties = vec![pair("enable.auto.commit", "true")];
         assert_eq!(producer(&settings).get("acks"), Some("all"));
         assert_eq!(consumer(&settings).get("enable.auto.commit"), Some("false"));
-        assert!(refused("request.required.acks").is_some());
     }
 
     #[test]
-    fn every_property_the_promises_set_is_refused_to_users() {
+    fn no_users_property_wins_over_what_the_promises_need() {
         let mut all = settings();
-        for (property, _) in KEPT {
+        let kept = [
+            "acks",
+            "auto.offset.reset",
+            "fetch.max.bytes",
+            "group.id",
+            "message.timeout.ms",
+            "partitioner",
+            "queue.buffering.max.kbytes",
+            "queued.max.messages.kbytes",
+        ];
+        for property in kept {
             all.properties.push(pair(property, "user"));
             all.consumer_properties.push(pair(property, "user"));
             all.producer_properties.push(pair(property, "user"));
         }
-        all.static_membership = true;
-        for (config, names) in [
-            (
-                consumer(&all),
-                [
-                    "auto.offset.reset",
-                    "group.id",
-                    "fetch.max.bytes",
-                    "queued.max.messages.kbytes",
-                ],
-            ),
-            (
-                producer(&all),
-                [
-                    "acks",
-                    "partitioner",
-                    "message.timeout.ms",
-                    "queue.buffering.max.kbytes",
-                ],
-            ),
+        let (consumer, producer) = (consumer(&all), producer(&all));
+        for name in [
+            "auto.offset.reset",
+            "group.id",
+            "fetch.max.bytes",
+            "queued.max.messages.kbytes",
         ] {
-            for name in names {
-                assert_ne!(config.get(name), Some("user"), "{name}");
-            }
+            assert_ne!(consumer.get(name), Some("user"), "{name}");
+        }
+        for name in [
+            "acks",
+            "partitioner",
+            "message.timeout.ms",
+            "queue.buffering.max.kbytes",
+        ] {
+            assert_ne!(producer.get(name), Some("user"), "{name}");
         }
     }
 

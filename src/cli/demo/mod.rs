@@ -103,22 +103,14 @@ pub fn run(args: &ArgMatches) -> Outcome {
 }
 
 /// The service's own settings, but for what the demo brings along: the broker, and a random hash
-/// key for its lifetime. Its log is kept quiet: the screen is what is to be looked at.
+/// key for its lifetime.
 fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
     let mut env = config::environment();
-    let mut set = |name: &str, value: String| drop(env.insert(name.to_owned(), value.into()));
-    set("KAFKA_BROKERS", broker.bootstrap());
-    set(
-        "GREENROOM_HASH_KEY",
-        format!("hex:{}", hex::encode(rand::random::<[u8; 32]>())),
-    );
-    // The embedded broker answers an empty fetch after its whole wait, whatever comes meanwhile.
-    set(
-        "GREENROOM_KAFKA_CONSUMER_FETCH_WAIT_MAX_MS",
-        "10".to_owned(),
-    );
-    if std::env::var_os("RUST_LOG").is_none() {
-        set("RUST_LOG", "off".to_owned());
+    env.insert("KAFKA_BROKERS".to_owned(), broker.bootstrap().into());
+    let key = hex::encode(rand::random::<[u8; 32]>());
+    env.insert("GREENROOM_HASH_KEY".to_owned(), format!("hex:{key}").into());
+    for (name, value) in DEFAULTS {
+        env.entry(name.to_owned()).or_insert_with(|| value.into());
     }
     let mut flags = config::flags(args);
     flags.remove("KAFKA_BROKERS");
@@ -130,6 +122,21 @@ fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
     };
     Setup::from(sources, super::setup::Key::Needed)
 }
+
+/// What fits the embedded broker, where nothing else is asked for.
+const DEFAULTS: [(&str, &str); 6] = [
+    // The screen is what is to be looked at.
+    ("RUST_LOG", "off"),
+    // So that the lag on it is that of a moment.
+    ("GREENROOM_COMMIT_INTERVAL", "100ms"),
+    // It answers an empty fetch after its whole wait, whatever comes meanwhile.
+    ("GREENROOM_KAFKA_CONSUMER_FETCH_WAIT_MAX_MS", "10"),
+    // It looks through all batches of a partition at each fetch: they should be few.
+    ("GREENROOM_KAFKA_PRODUCER_LINGER_MS", "50"),
+    // It ends a rebalance only after the session timeout, whoever is there.
+    ("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "3000"),
+    ("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "500"),
+];
 
 async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     let board = service::board(setup);
