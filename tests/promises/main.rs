@@ -5,6 +5,7 @@
 
 mod documents;
 mod harness;
+mod p02_membership;
 mod p04_bounded_memory;
 mod p05_poison;
 mod p07_supervision;

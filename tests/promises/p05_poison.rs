@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use greenroom::topology::Sabotage;
+use rdkafka::message::Message;
+use rdkafka::producer::BaseRecord;
 
-use crate::harness::{Lodger, Terms, eventually, header};
+use crate::harness::{Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, header};
 
 const HANG: Duration = Duration::from_secs(10);
 
@@ -68,4 +70,61 @@ fn p5_poison_records_close_together_fail_alone() {
         "three for each, none counted"
     );
     lodger.move_out();
+}
+
+/// The event fits the input; with what the pipeline adds it fits no topic any more, and neither
+/// does its dead letter.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p5_an_output_too_large_for_its_topic_fails_alone() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, 1);
+    let frame = event("").len();
+    let large = event(&noise(1_048_400 - frame));
+    topics.produce(
+        [&event("before"), &large, &event("after")]
+            .map(|value| BaseRecord::<[u8], [u8]>::to(&pipes.input).payload(value.as_bytes())),
+    );
+    let service = Service::ready(&Settings::logins(broker, &pipes));
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == 3
+    });
+    drop(service);
+
+    let letters = topics.drain(&pipes.dead_letters);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        header(&letters[0], "greenroom.error.type"),
+        Some("too_large")
+    );
+    assert_eq!(letters[0].payload(), None, "it fits no topic");
+    let omitted = large.len().to_string();
+    assert_eq!(
+        header(&letters[0], "greenroom.value.omitted"),
+        Some(omitted.as_str())
+    );
+    let outputs = topics.drain(&pipes.output);
+    let found = |user: &str| {
+        let user = format!("\"user_id\":\"{user}\"");
+        let holds = |value: &[u8]| {
+            value
+                .windows(user.len())
+                .any(|part| part == user.as_bytes())
+        };
+        outputs
+            .iter()
+            .position(|record| holds(record.payload().expect("a value")))
+    };
+    assert!(
+        found("before") < found("after"),
+        "its neighbours go on in order"
+    );
+    assert!(found("before").is_some());
+}
+
+/// Text that does not compress below the limit.
+fn noise(bytes: usize) -> String {
+    use rand::distr::{Alphanumeric, SampleString};
+    Alphanumeric.sample_string(&mut rand::rng(), bytes)
 }

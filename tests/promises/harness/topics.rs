@@ -48,7 +48,9 @@ impl Topics {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", bootstrap);
         let mut producing = config.clone();
-        producing.set("enable.idempotence", "true");
+        producing
+            .set("enable.idempotence", "true")
+            .set("message.max.bytes", "2000000");
         Topics {
             admin: config.create().expect("an admin client can be made"),
             producer: producing
