@@ -53,3 +53,25 @@ fn p8_a_service_without_a_broker_ends_when_it_is_told_to() {
     assert_eq!(service.get("/healthz").0, 200);
     assert_eq!(service.terminate().code(), Some(0));
 }
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p8_a_drain_that_misses_its_deadline_names_what_is_unsettled() {
+    let mut broker = Broker::start(1);
+    let topics = Topics::of(&broker);
+    let pipes = Pipes::lay(&topics, 1);
+    let settings = Settings::logins(&broker, &pipes)
+        .with("GREENROOM_DRAIN_TIMEOUT", "1s")
+        .with("GREENROOM_IN_FLIGHT_BYTES", "1MiB");
+    let mut usual = Generator::new(Profile::new(Kind::Usual, 8));
+    feed(&topics, &pipes, 50_000, &mut usual);
+    let mut service = Service::start(&settings);
+    eventually("some records", || service.number("/records/produced") > 0);
+    broker.freeze(0);
+    assert_eq!(service.terminate().code(), Some(1));
+
+    let log = service.log();
+    let last = log.lines().last().expect("a last line");
+    let unsettled = format!("unsettled: {}/0 from ", pipes.input);
+    assert!(last.contains(&unsettled), "{last}");
+}

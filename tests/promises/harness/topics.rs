@@ -162,6 +162,19 @@ impl Topics {
         self.committed_each(group, topic).iter().sum()
     }
 
+    /// Deletes a partition's records below an offset, as retention does.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before
+            .add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("it is an offset");
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime can be made")
+            .block_on(self.admin.delete_records(&before, &AdminOptions::new()))
+            .expect("the broker deletes records");
+    }
+
     /// Where each partition of a topic ends now.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
         let client = self.producer.client();
