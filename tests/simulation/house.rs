@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use greenroom::counts::Tally;
 use greenroom::flow::generation::Lease;
 use greenroom::flow::{Batch, Budget, Generations, Intake, Outbox, Partition, Report, Suspects};
 use greenroom::record::Outgoing;
 
 use crate::kafka::{Client, Kafka};
-use crate::tally::Tally;
 
 mod consumer;
 mod producer;

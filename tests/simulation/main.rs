@@ -9,7 +9,6 @@ mod dice;
 mod house;
 mod kafka;
 mod scheduler;
-mod tally;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

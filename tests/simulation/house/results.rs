@@ -1,12 +1,12 @@
 //! The shells of the error router and the aggregator.
 
+use greenroom::counts::{Applied, Delta};
 use greenroom::flow::Report;
 use greenroom::record::Outgoing;
 
 use super::worker::LETTERS;
 use super::{Counts, House, Mutation, ToAggregator, ToProducer};
 use crate::checks::Witness;
-use crate::tally::Verdict;
 
 impl House {
     pub fn route(&mut self) {
@@ -40,7 +40,7 @@ impl House {
                 self.reports.push_back(Report::Restored {
                     partition,
                     generation: lease.generation(),
-                    next_offset: self.tally.begin(partition.id, start),
+                    next_offset: self.tally.begin(partition, start),
                 });
             }
             Some(ToAggregator::Counts(counts)) if counts.batch.is_current() => {
@@ -53,18 +53,20 @@ impl House {
     fn count(&mut self, counts: Counts, witness: &mut Witness) {
         let id = counts.batch.id();
         let range = counts.batch.range();
-        let partition = id.partition.id;
-        let verdict = self
+        let partition = id.partition;
+        // What was counted, the witness writes down: the tally decides whether it may be.
+        let (base, next, count_from) = (range.base, range.next, range.count_from);
+        let applied = self
             .tally
-            .apply(partition, range.base, range.next, range.count_from);
-        if let Verdict::Counted = verdict {
+            .apply(partition, base, next, count_from, &Delta::default());
+        if applied == Applied::Counted {
             for offset in counts.offsets {
-                witness.counted(self.life, partition, offset);
+                witness.counted(self.life, partition.id, offset);
             }
         }
-        self.reports.push_back(match verdict {
-            Verdict::Counted | Verdict::AlreadyCounted => Report::Counted(id),
-            Verdict::Gap => Report::Gap(id),
+        self.reports.push_back(match applied {
+            Applied::Counted | Applied::AlreadyCounted => Report::Counted(id),
+            Applied::Gap => Report::Gap(id),
         });
     }
 
