@@ -260,6 +260,24 @@ impl Outgoing {
         self.headers.clear();
     }
 
+    /// Gives back what filling has taken too much: buffers grow by doubling.
+    pub fn shrink_to_fit(&mut self) {
+        self.buffer.shrink_to_fit();
+        self.drafts.shrink_to_fit();
+        self.headers.shrink_to_fit();
+    }
+
+    /// Gives the contents up. Which source each record came from stays known.
+    pub fn drop_contents(&mut self) {
+        self.buffer = Vec::new();
+        self.headers = Vec::new();
+    }
+
+    /// The index of the record that the `index`th outgoing one came from.
+    pub fn source_of(&self, index: usize) -> usize {
+        self.drafts[index].source as usize
+    }
+
     /// The `index`th outgoing record, read beside the batch it came from.
     pub fn get<'a>(&'a self, index: usize, sources: &'a Records) -> OutgoingRecord<'a> {
         OutgoingRecord {
@@ -281,10 +299,6 @@ pub struct OutgoingRecord<'a> {
 impl<'a> OutgoingRecord<'a> {
     pub fn source(&self) -> Record<'a> {
         self.source
-    }
-
-    pub fn source_index(&self) -> usize {
-        self.draft.source as usize
     }
 
     pub fn topic(&self) -> u16 {

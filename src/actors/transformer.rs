@@ -125,7 +125,7 @@ impl Transformer {
     }
 
     /// The batch is ours to hand on, or it is void (P3).
-    fn hand_on(&mut self, dispatch: &Dispatch, results: Results) {
+    fn hand_on(&mut self, dispatch: &Dispatch, mut results: Results) {
         let delta = self.counts.take();
         let batch = &dispatch.batch;
         if !batch.is_current() || !batch.hand_on(dispatch.incarnation) {
@@ -135,6 +135,7 @@ impl Transformer {
             let reason = self.wiring.pipeline.reason(*reason);
             self.wiring.board.filtered(reason, *records);
         }
+        results.outputs.shrink_to_fit();
         self.send(batch, results, delta);
     }
 

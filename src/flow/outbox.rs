@@ -142,6 +142,8 @@ impl Outbox {
         piece.outstanding += upto - piece.handed;
         piece.handed = upto;
         if piece.is_handed() {
+            // librdkafka has its own copy now: one is enough (P4).
+            piece.outgoing.drop_contents();
             self.queue.retain(|queued| *queued != ticket);
         }
     }
@@ -169,8 +171,8 @@ impl Outbox {
             piece.outstanding = piece.outstanding.saturating_sub(1);
         }
         let batch = piece.id();
-        let record = piece.outgoing.get(index, piece.batch.records());
-        let offset = record.source().offset();
+        let source = piece.outgoing.source_of(index);
+        let offset = piece.batch.records().get(source).offset();
         let refusal = match (refusal, piece.kind) {
             (Refusal::TooLarge, Kind::DeadLetters) => Refusal::DeadLetterTooLarge,
             (refusal, _) => refusal,
