@@ -174,7 +174,7 @@ fn forward_fast(settings: &Settings, input: &str, output: &str, records: usize) 
                 consumer.assign(&starts).expect("the assignment");
             }
         }
-        let fetch = consumer.read(Duration::from_millis(100), Duration::ZERO, BATCH);
+        let fetch = consumer.read(Duration::from_millis(100), BATCH);
         for run in fetch.runs() {
             let run = run.expect("a run");
             let batch = run.records();

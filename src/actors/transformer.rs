@@ -13,7 +13,7 @@ use crate::flow::{Batch, Bench, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
 use crate::record::{Outgoing, Record};
 use crate::status::Board;
-use crate::supervision::{Clock, Handle, Pulse, SystemClock, unix_nanos};
+use crate::supervision::{Handle, Pulse, unix_nanos};
 
 /// Whom a transformer hands its results to, and how it treats suspects.
 #[derive(Clone)]
@@ -35,7 +35,6 @@ pub struct Transformer {
     pulse: Pulse,
     worker: Worker,
     counts: Accumulator,
-    clock: SystemClock,
     wiring: Wiring,
 }
 
@@ -53,7 +52,6 @@ impl Transformer {
             pulse,
             worker: wiring.pipeline.worker(),
             counts: Accumulator::default(),
-            clock: SystemClock::new(),
             wiring,
         }
     }
@@ -204,7 +202,6 @@ impl Handler<Work> for Transformer {
         if dispatch.incarnation != incarnation || !dispatch.batch.is_current() {
             return;
         }
-        let began = self.clock.now();
         let bench = self.wiring.bench.clone();
         bench.take_up(incarnation, dispatch.batch.clone());
         match self.work(&dispatch) {
@@ -212,7 +209,6 @@ impl Handler<Work> for Transformer {
             None => drop(self.counts.take()),
         }
         bench.put_down(incarnation);
-        self.wiring.board.processed(self.clock.now().since(began));
     }
 }
 

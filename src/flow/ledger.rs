@@ -152,19 +152,13 @@ impl Ledger {
         self.lanes.values().map(|lane| lane.entries.len()).sum()
     }
 
-    /// Records that are not delivered, all partitions.
-    pub fn undelivered(&self) -> usize {
-        let lanes = self.lanes.values();
-        let batches =
-            lanes.flat_map(|lane| lane.entries.iter().filter_map(|entry| entry.batch.as_ref()));
-        batches.map(|batch| batch.records().len()).sum()
-    }
-
-    /// The timestamp of the partition's first record that is not delivered, in Unix milliseconds.
-    pub fn oldest(&self, partition: Partition) -> Option<i64> {
-        let entries = &self.lanes.get(&partition)?.entries;
-        let batch = entries.iter().find_map(|entry| entry.batch.as_ref())?;
-        batch.records().get(0).timestamp()
+    /// Partitions with work in flight, each with its settled offset.
+    pub fn unsettled(&self) -> Vec<(Partition, i64)> {
+        self.lanes
+            .iter()
+            .filter(|(_, lane)| !lane.entries.is_empty())
+            .map(|(partition, lane)| (*partition, lane.settled))
+            .collect()
     }
 
     fn lane(&mut self, id: BatchId) -> Option<&mut Lane> {
@@ -379,8 +373,7 @@ mod tests {
         let batch = pair.ledger.held_by(0).next().map(Arc::downgrade);
         pair.tell(Event::Delivered(0));
         assert!(batch.expect("it was held").upgrade().is_none());
-        assert_eq!(pair.ledger.settled(P), Some(START));
-        assert!(!pair.ledger.is_idle(P));
+        assert_eq!(pair.ledger.unsettled(), [(P, START)]);
     }
 
     #[test]

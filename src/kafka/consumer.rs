@@ -114,14 +114,13 @@ impl Consumer {
     }
 
     /// Waits up to `wait` for a message, then takes what else is already there, `max` at most.
-    /// `company` is how long the first may wait for others; 0 takes what is there.
-    pub fn read(&mut self, wait: Duration, company: Duration, max: usize) -> Fetch<'_> {
+    pub fn read(&mut self, wait: Duration, max: usize) -> Fetch<'_> {
         self.taken.clear();
         self.taken.reserve(max);
         // A batch read waits until the batch is full. So one message is waited for, and the rest
-        // for no longer than they may take.
+        // taken without waiting.
         if self.take(milliseconds(wait), max.min(1)) == 1 {
-            self.take(milliseconds(company), max - 1);
+            self.take(0, max - 1);
         }
         Fetch {
             messages: &mut self.taken,

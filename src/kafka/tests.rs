@@ -154,9 +154,7 @@ impl Member {
                 ControlEvent::Error(_) | ControlEvent::Committed(_) => {}
             }
         }
-        let fetch = self
-            .consumer
-            .read(Duration::from_millis(5), Duration::ZERO, 500);
+        let fetch = self.consumer.read(Duration::from_millis(5), 500);
         for run in fetch.runs() {
             let run = run.expect("no partition fails");
             let partition = TopicPartition::new(fetch.topics[run.topic].name(), run.partition);
@@ -215,7 +213,7 @@ fn read_all(consumer: &mut Consumer, count: usize) -> Vec<Records> {
     let mut batches: Vec<Records> = Vec::new();
     until("the records", || {
         consumer.events();
-        let fetch = consumer.read(Duration::from_millis(50), Duration::ZERO, 1000);
+        let fetch = consumer.read(Duration::from_millis(50), 1000);
         batches.extend(fetch.runs().map(|run| run.expect("a run").records()));
         (batches.iter().map(Records::len).sum::<usize>() >= count).then_some(())
     });

@@ -8,7 +8,6 @@ use crate::kafka::{
     Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
 };
 use crate::status::{Latch, PartitionStatus};
-use crate::supervision::unix_nanos;
 
 /// For one question to the broker.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -133,11 +132,6 @@ impl Reading {
     }
 
     pub(super) fn publish(&self) {
-        let (ledger, budget) = (self.intake.ledger(), &self.wiring.budget);
-        let (used, limit) = (budget.used() as u64, budget.limit() as u64);
-        self.wiring
-            .board
-            .set_in_flight(ledger.undelivered() as u64, used, limit);
         let lanes = self.intake.status().into_iter();
         let partitions = lanes.map(|lane| {
             let named = self.name(lane.partition);
@@ -151,8 +145,8 @@ impl Reading {
                 committed: lane.committed,
                 end,
                 lag_records: u64::try_from(end - lane.committed).unwrap_or(0),
-                lag_seconds: ledger.oldest(lane.partition).map_or(0.0, age_in_seconds),
-                paused: self.paused,
+                lag_seconds: 0.0,
+                paused: false,
             }
         });
         self.wiring.board.set_partitions(partitions.collect());
@@ -163,10 +157,4 @@ impl Reading {
         let topic = topics.iter().position(|topic| **topic == *named.topic);
         partition(topic.unwrap_or(usize::MAX), named.partition)
     }
-}
-
-/// How long ago that was, `then` in Unix milliseconds.
-fn age_in_seconds(then: i64) -> f64 {
-    let now = i64::try_from(unix_nanos() / 1_000_000).unwrap_or(i64::MAX);
-    (now - then).max(0) as f64 / 1000.0
 }

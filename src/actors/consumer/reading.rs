@@ -30,7 +30,7 @@ pub struct Reading {
     clock: SystemClock,
     commit_due: Duration,
     status_due: Duration,
-    pub(super) paused: bool,
+    paused: bool,
     draining: bool,
     abandoned: bool,
 }
@@ -130,10 +130,7 @@ impl Reading {
 
     fn read(&mut self) -> Result<(), String> {
         let mut broken = Vec::new();
-        let limits = self.wiring.limits;
-        let fetch = self
-            .client
-            .read(REST, limits.batch_wait, limits.batch_records);
+        let fetch = self.client.read(REST, self.wiring.limits.batch_records);
         for run in fetch.runs() {
             match run {
                 Ok(run) => {

@@ -65,7 +65,7 @@ fn p4_an_arena_is_exactly_as_large_as_its_run() {
     let (mut consumer, _) = consumer_at(&settings, TOPIC, 0);
     until("a run", || {
         consumer.events();
-        let fetch = consumer.read(Duration::from_millis(50), Duration::ZERO, 100);
+        let fetch = consumer.read(Duration::from_millis(50), 100);
         let run = fetch.runs().next()?.expect("a run");
         let copied = run.records();
         let mut exact = Records::with_capacity(run.messages.len(), run.bytes());
@@ -209,7 +209,7 @@ pub(super) fn out_of_range(settings: &Settings, topic: &str) {
     let (mut consumer, partition) = consumer_at(settings, topic, 1_000_000);
     let error = until("the error", || {
         consumer.events();
-        let fetch = consumer.read(Duration::from_millis(50), Duration::ZERO, 10);
+        let fetch = consumer.read(Duration::from_millis(50), 10);
         fetch.runs().next().map(|run| run.err().expect("an error"))
     });
     assert_eq!((error.code, error.partition), (Code::AutoOffsetReset, 0));

@@ -153,7 +153,7 @@ fn p2_a_key_goes_where_javas_partitioner_puts_it() {
     let mut found = BTreeMap::new();
     until("the keys", || {
         consumer.events();
-        let fetch = consumer.read(Duration::from_millis(50), Duration::ZERO, 10);
+        let fetch = consumer.read(Duration::from_millis(50), 10);
         for run in fetch.runs() {
             let run = run.expect("a run");
             for message in run.messages {
