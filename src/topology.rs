@@ -25,7 +25,7 @@ use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
 use crate::supervision::{
-    Ended, Escalation, Escalations, Handle, RestartLimits, Restarted, Spec, Supervisor,
+    Ended, Escalation, Escalations, Exit, Handle, RestartLimits, Restarted, Spec, Supervisor,
     SupervisorConfig, SystemClock,
 };
 
@@ -121,7 +121,7 @@ impl House {
         };
         let make = move |pulse| Producer::new(pulse, wiring.clone());
         self.spec(&self.producer, "producer", make)
-            .on_restart(self.rewind())
+            .on_restart(self.rewind("producer"))
             .drain_by(|producer| {
                 let _ = producer.send(Flush);
             })
@@ -136,7 +136,7 @@ impl House {
         };
         let make = move |pulse| ErrorRouter::new(pulse, wiring.clone());
         self.spec(&self.error_router, "error-router", make)
-            .on_restart(self.rewind())
+            .on_restart(self.rewind("error-router"))
     }
 
     fn aggregator(&self) -> Spec<Aggregator> {
@@ -148,7 +148,7 @@ impl House {
         };
         let make = move |pulse| Aggregator::new(pulse, wiring.clone());
         self.spec(&self.aggregator, "aggregator", make)
-            .on_restart(self.rewind())
+            .on_restart(self.rewind("aggregator"))
             .drain_by(|aggregator| {
                 let _ = aggregator.send(PublishLast);
             })
@@ -170,6 +170,7 @@ impl House {
             bench: wiring.bench.clone(),
             suspects: self.suspects.clone(),
             reports: self.reports.clone(),
+            board: self.plan.board.clone(),
         };
         let make = move |pulse| Transformer::new(pulse, wiring.clone());
         self.spec(&self.transformers[worker], "transformer", make)
@@ -180,6 +181,7 @@ impl House {
         let wiring = consumer::Wiring {
             kafka: self.plan.kafka.clone(),
             topics: self.plan.pipeline.input_topics().to_vec(),
+            outputs: self.plan.outputs.clone(),
             transformers: self.transformers.clone(),
             producer: self.producer.clone(),
             aggregator: self.aggregator.clone(),
@@ -191,10 +193,12 @@ impl House {
             limits: self.plan.limits,
             seat: self.seat.clone(),
         };
+        let board = self.plan.board.clone();
         let make = move |pulse| Consumer::new(pulse, wiring.clone());
         // An abandoned client would go on heartbeating: no other could take its partitions.
         self.spec(&self.consumer, "consumer", make)
             .irreplaceable_when_hung()
+            .on_restart(move |restarted| note(&board, "consumer", &restarted))
             .drain_by(|consumer| {
                 let _ = consumer.send(Order::Drain);
             })
@@ -212,9 +216,19 @@ impl House {
     }
 
     /// What an actor held that died is read again.
-    fn rewind(&self) -> impl Fn(Restarted) + Send + 'static {
-        let reports = self.reports.clone();
-        move |_| reports.send(Report::Rewind)
+    fn rewind(&self, actor: &'static str) -> impl Fn(Restarted) + Send + 'static {
+        let (reports, board) = (self.reports.clone(), self.plan.board.clone());
+        move |restarted| {
+            note(&board, actor, &restarted);
+            reports.send(Report::Rewind);
+        }
+    }
+}
+
+/// The status tells the last failure, though it was overcome.
+fn note(board: &Board, actor: &str, restarted: &Restarted) {
+    if restarted.exit != Exit::Asked {
+        board.note_error(format!("{actor}: {}", restarted.exit));
     }
 }
 
@@ -224,12 +238,18 @@ struct Death {
     bench: Bench,
     suspects: Suspects,
     reports: Reports,
+    board: Board,
 }
 
 impl Death {
     /// The record it died at is to blame, where it was at one (P5); what it had not handed on is
     /// replayed.
     fn mourn(&self, restarted: &Restarted) {
+        note(
+            &self.board,
+            &format!("transformer-{}", self.worker),
+            restarted,
+        );
         let incarnation = restarted.incarnation.number();
         let culprit = self.bench.clear(incarnation - 1);
         if let Some((partition, offset)) = culprit.filter(|_| restarted.blamed) {

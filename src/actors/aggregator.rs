@@ -56,9 +56,10 @@ pub struct Aggregator {
 impl Aggregator {
     pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
         Aggregator {
+            // What the one before had not published is not known: let it be published once more.
+            unpublished: u64::from(pulse.incarnation().number() > 1),
             pulse,
             wiring,
-            unpublished: 0,
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 
+use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Aggregator, Producer, Transformer};
@@ -24,6 +25,7 @@ mod actions;
 mod client;
 mod reading;
 mod waiting;
+mod watching;
 
 use reading::Reading;
 
@@ -33,6 +35,8 @@ pub struct Wiring {
     pub kafka: kafka::Settings,
     /// Input topics; a partition's topic is an index into them.
     pub topics: Vec<String>,
+    /// Asked whether their brokers answer, before anything is called stalled.
+    pub outputs: Vec<OutputTopic>,
     pub transformers: Vec<Handle<Transformer>>,
     pub producer: Handle<Producer>,
     pub aggregator: Handle<Aggregator>,
@@ -58,6 +62,8 @@ pub struct Limits {
     pub commit_interval: Duration,
     /// How long a revoked partition may take to settle.
     pub drain: Duration,
+    /// Work that does not move for that long is a failure (P7).
+    pub stall: Duration,
 }
 
 /// What others may ask of a consumer.
@@ -98,7 +104,7 @@ impl Actor for Consumer {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (orders, taken) = channel();
         self.orders = Some(orders);
-        let (wiring, pulse, actor) = (self.wiring.clone(), self.pulse.clone(), ctx.address());
+        let (wiring, pulse, actor) = (self.wiring.clone(), self.pulse.beside(), ctx.address());
         let thread = thread::Builder::new()
             .name("reading".to_owned())
             .spawn(move || live(wiring, pulse, taken, &actor));

@@ -1,5 +1,8 @@
 //! The error router: makes dead letters of what was rejected.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use actix::{Actor, ActorContext, Context, Handler};
 use chrono::{SecondsFormat, Utc};
 
@@ -10,7 +13,11 @@ use crate::flow::Batch;
 use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
 use crate::status::Board;
-use crate::supervision::{Handle, Pulse};
+use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock};
+use crate::telemetry::Repeats;
+
+/// There may be ten thousand rejections a second: of each type so often one is logged.
+const SAY: Duration = Duration::from_secs(10);
 
 /// What an error router is born with.
 #[derive(Clone)]
@@ -27,6 +34,8 @@ pub struct ErrorRouter {
     pulse: Pulse,
     wiring: Wiring,
     writer: LetterWriter,
+    clock: SystemClock,
+    repeats: BTreeMap<&'static str, Repeats>,
 }
 
 impl ErrorRouter {
@@ -35,6 +44,8 @@ impl ErrorRouter {
             pulse,
             writer: LetterWriter::new(wiring.pipeline.clone(), wiring.max_bytes),
             wiring,
+            clock: SystemClock::new(),
+            repeats: BTreeMap::new(),
         }
     }
 
@@ -56,18 +67,23 @@ impl ErrorRouter {
         letters
     }
 
-    /// Every failure is counted, and said once: by type, for it may be ten thousand a second.
-    fn tell(&self, batch: &Batch, records: &[RejectedRecord]) {
+    /// Every failure is counted and said, if only as one of many like it (P6).
+    fn tell(&mut self, batch: &Batch, records: &[RejectedRecord]) {
         for record in records {
             let error_type = record.rejection.error_type.as_str();
             self.wiring.board.rejected(error_type, 1);
-            tracing::debug!(
+            let repeats = self.repeats.entry(error_type);
+            let repeats = repeats.or_insert_with(|| Repeats::new(SAY));
+            let Some(held) = repeats.admit(self.clock.now().since(Moment::START)) else {
+                continue;
+            };
+            tracing::warn!(
                 partition = batch.partition().id,
                 offset = batch.records().get(record.index).offset(),
                 error_type,
                 step = &*record.rejection.step,
                 detail = record.rejection.detail,
-                "a record was rejected"
+                "a record was rejected{held}"
             );
         }
     }

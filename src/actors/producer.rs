@@ -12,7 +12,7 @@ use crate::flow::outbox::{Kind, Next, Outbox, Ticket};
 use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
 use crate::record::OutgoingRecord;
 use crate::status::{Board, Latch};
-use crate::supervision::Pulse;
+use crate::supervision::{Pulse, unix_nanos};
 
 /// The ticket of what belongs to no batch: summaries.
 const NO_BATCH: Ticket = 0;
@@ -41,6 +41,8 @@ pub struct Producer {
     wiring: Wiring,
     outbox: Outbox,
     client: Option<kafka::Producer>,
+    /// The broker has refused us; readiness says so until it takes a record.
+    refused: bool,
 }
 
 /// What librdkafka's own thread has to say.
@@ -63,6 +65,7 @@ impl Producer {
             wiring,
             outbox: Outbox::default(),
             client: None,
+            refused: false,
         }
     }
 
@@ -128,12 +131,7 @@ impl Producer {
     fn receipts(&mut self, receipts: &[Receipt]) -> Result<(), String> {
         for receipt in receipts {
             match *receipt {
-                Receipt::Delivered { ticket, records } => {
-                    let kind = self.outbox.acknowledged(ticket, records as usize);
-                    if kind == Some(Kind::Outputs) {
-                        self.wiring.board.produced(u64::from(records));
-                    }
-                }
+                Receipt::Delivered { ticket, records } => self.delivered(ticket, records),
                 Receipt::Failed {
                     ticket,
                     index,
@@ -142,6 +140,24 @@ impl Producer {
             }
         }
         Ok(())
+    }
+
+    fn delivered(&mut self, ticket: Ticket, records: u32) {
+        let board = &self.wiring.board;
+        if std::mem::take(&mut self.refused) {
+            board.ready(Latch::Producer);
+        }
+        let Some(acknowledged) = self.outbox.acknowledged(ticket, records as usize) else {
+            return;
+        };
+        if acknowledged.kind == Kind::Outputs {
+            board.produced(u64::from(records));
+            let now = Duration::from_nanos(unix_nanos());
+            let ages = acknowledged.timestamps().map(|timestamp| {
+                now.saturating_sub(Duration::from_millis(u64::try_from(timestamp).unwrap_or(0)))
+            });
+            board.end_to_end(ages);
+        }
     }
 
     fn failed(&mut self, ticket: Ticket, index: u32, code: Code) -> Result<(), String> {
@@ -154,7 +170,13 @@ impl Producer {
             Code::PurgeQueue | Code::PurgeInflight => {
                 self.outbox.refused(ticket, index as usize, Refusal::Lost);
             }
-            code => return Err(format!("a record could not be delivered: {code}")),
+            code => {
+                let why = match Class::of(code) {
+                    Class::Final(missing) => missing,
+                    _ => "the broker refused it",
+                };
+                return Err(format!("a record could not be delivered: {code}: {why}"));
+            }
         }
         Ok(())
     }
@@ -167,6 +189,10 @@ fn send_piece(
     next: &Next<'_>,
 ) -> (usize, Option<SendError>) {
     for index in next.from..next.outgoing.len() {
+        // A lease may end in the midst of a piece: not a record more goes out (P3).
+        if !next.batch.is_current() {
+            return (index, None);
+        }
         let record = next.outgoing.get(index, next.batch.records());
         let topic = usize::from(record.topic());
         let partition = partition(&record, next.batch.partition().id, &topics[topic]);
@@ -241,6 +267,7 @@ impl Producer {
             Class::Final(missing) if !error.fatal => {
                 tracing::error!(%error, missing, "the broker refuses us");
                 self.wiring.board.not_ready(Latch::Producer, missing);
+                self.refused = true;
             }
             Class::Final(missing) => return Err(format!("{error}: {missing}")),
             Class::Fenced | Class::Fatal => return Err(error.to_string()),

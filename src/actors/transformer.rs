@@ -13,7 +13,7 @@ use crate::flow::{Batch, Bench, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
 use crate::record::{Outgoing, Record};
 use crate::status::Board;
-use crate::supervision::{Handle, Pulse, unix_nanos};
+use crate::supervision::{Clock, Handle, Pulse, SystemClock, unix_nanos};
 
 /// Whom a transformer hands its results to, and how it treats suspects.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ pub struct Transformer {
     pulse: Pulse,
     worker: Worker,
     counts: Accumulator,
+    clock: SystemClock,
     wiring: Wiring,
 }
 
@@ -52,6 +53,7 @@ impl Transformer {
             pulse,
             worker: wiring.pipeline.worker(),
             counts: Accumulator::default(),
+            clock: SystemClock::new(),
             wiring,
         }
     }
@@ -204,11 +206,14 @@ impl Handler<Work> for Transformer {
         }
         let bench = self.wiring.bench.clone();
         bench.take_up(incarnation, dispatch.batch.clone());
+        let begun = self.clock.now();
         match self.work(&dispatch) {
             Some(results) => self.hand_on(&dispatch, results),
             None => drop(self.counts.take()),
         }
         bench.put_down(incarnation);
+        let took = self.clock.now().since(begun);
+        self.wiring.board.processed(took);
     }
 }
 

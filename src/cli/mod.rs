@@ -62,9 +62,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The reason is the last line of the log, where there is one.
+/// The reason is the last line of the log, where there is one that is not switched off.
 fn tell(reason: &str) {
-    if tracing::dispatcher::has_been_set() {
+    if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{reason}");
     } else {
         eprintln!("error: {reason}");

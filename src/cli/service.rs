@@ -111,6 +111,7 @@ pub async fn look_after(house: &mut House, board: &Board) -> String {
         if remedy == Remedy::GiveUp {
             return reason;
         }
+        board.note_error(reason.clone());
         board.escalating(reason);
         house.rebuild().await;
         board.recovered();

@@ -97,6 +97,7 @@ impl Setup {
             batch_wait: flow.batch_wait,
             commit_interval: flow.commit_interval,
             drain: self.config.supervision.drain_timeout,
+            stall: self.config.supervision.stall_after,
         }
     }
 

@@ -268,7 +268,7 @@ pub static SETTINGS: &[Setting] = &[
         name: "GREENROOM_STALL_AFTER",
         given: Flag("stall-after"),
         default: Value("120s"),
-        help: "lag but no progress for that long is a failure",
+        help: "work in flight without progress for that long is a failure",
         kind: Kind::Duration(secs(1, 86_400), |config, time| {
             config.supervision.stall_after = time;
         }),

@@ -22,10 +22,12 @@ use super::{Generation, Partition, Refusal, Report};
 use crate::record::Records;
 
 mod rebalance;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use rebalance::Rebalance;
+pub use status::LaneStatus;
 
 /// What the consumer is to do. In the order in which they were pushed.
 #[derive(Debug)]
@@ -98,15 +100,6 @@ enum Phase {
     Restoring,
     Reading,
     Leaving,
-}
-
-/// What an onlooker may know of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneStatus {
-    pub partition: Partition,
-    pub generation: Generation,
-    pub position: i64,
-    pub committed: i64,
 }
 
 impl Intake {
@@ -251,18 +244,6 @@ impl Intake {
         if self.draining && !self.drained && self.rebalance.is_none() {
             self.advance_drain();
         }
-    }
-
-    pub fn status(&self) -> Vec<LaneStatus> {
-        self.lanes
-            .iter()
-            .map(|(partition, lane)| LaneStatus {
-                partition: *partition,
-                generation: lane.tenure.generation(),
-                position: lane.position,
-                committed: self.ledger.last_committed(*partition).unwrap_or(0),
-            })
-            .collect()
     }
 
     fn restored(&mut self, partition: Partition, generation: Generation, next_offset: i64) {

@@ -34,6 +34,9 @@ struct Lane {
 #[derive(Debug)]
 struct Entry {
     next: i64,
+    records: usize,
+    /// The first record's timestamp in Unix milliseconds, where the broker gave one.
+    since: Option<i64>,
     worker: usize,
     /// None once delivered: the payload is dropped and its credit returns.
     batch: Option<Arc<Batch>>,
@@ -58,10 +61,13 @@ impl Ledger {
     /// Writes down a batch that goes to `worker`. Batches of a generation come in sequence.
     pub fn append(&mut self, worker: usize, batch: Arc<Batch>) {
         let id = batch.id();
+        let since = batch.records().iter().next().and_then(|of| of.timestamp());
         if let Some(lane) = self.lane(id) {
             debug_assert_eq!(id.sequence, lane.first + lane.entries.len() as u64);
             lane.entries.push_back(Entry {
                 next: batch.range().next,
+                records: batch.records().len(),
+                since,
                 worker,
                 batch: Some(batch),
                 counted: false,
@@ -152,13 +158,15 @@ impl Ledger {
         self.lanes.values().map(|lane| lane.entries.len()).sum()
     }
 
-    /// Partitions with work in flight, each with its settled offset.
-    pub fn unsettled(&self) -> Vec<(Partition, i64)> {
-        self.lanes
-            .iter()
-            .filter(|(_, lane)| !lane.entries.is_empty())
-            .map(|(partition, lane)| (*partition, lane.settled))
-            .collect()
+    /// Records of the partition in flight.
+    pub fn records(&self, partition: Partition) -> usize {
+        let lane = self.lanes.get(&partition);
+        lane.map_or(0, |lane| lane.entries.iter().map(|of| of.records).sum())
+    }
+
+    /// The timestamp of the partition's oldest record in flight, in Unix milliseconds.
+    pub fn oldest(&self, partition: Partition) -> Option<i64> {
+        self.lanes.get(&partition)?.entries.front()?.since
     }
 
     fn lane(&mut self, id: BatchId) -> Option<&mut Lane> {
@@ -373,7 +381,8 @@ mod tests {
         let batch = pair.ledger.held_by(0).next().map(Arc::downgrade);
         pair.tell(Event::Delivered(0));
         assert!(batch.expect("it was held").upgrade().is_none());
-        assert_eq!(pair.ledger.unsettled(), [(P, START)]);
+        assert_eq!(pair.ledger.settled(P), Some(START));
+        assert!(!pair.ledger.is_idle(P));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod generation;
 pub mod intake;
 pub mod ledger;
 pub mod outbox;
+pub mod stalls;
 pub mod suspects;
 
 pub use batch::{Batch, BatchId};
@@ -29,6 +30,7 @@ pub use credit::Budget;
 pub use generation::{Generation, Generations};
 pub use intake::{Action, Intake};
 pub use outbox::Outbox;
+pub use stalls::Stalls;
 pub use suspects::{Suspects, Suspicion};
 
 /// A partition of an input topic, the topic as its index in the pipeline's list of inputs.

@@ -74,6 +74,22 @@ struct Piece {
     outstanding: usize,
 }
 
+/// What an acknowledgement was about.
+#[derive(Debug)]
+pub struct Acknowledged {
+    pub kind: Kind,
+    /// The piece, where that was the last of it.
+    whole: Option<Piece>,
+}
+
+impl Acknowledged {
+    /// The timestamps of the piece's input records, in Unix milliseconds, once all of it is
+    /// acknowledged.
+    pub fn timestamps(&self) -> impl Iterator<Item = i64> {
+        self.whole.iter().flat_map(Piece::timestamps)
+    }
+}
+
 /// The piece to be sent next, from its record `from` on.
 #[derive(Clone, Copy, Debug)]
 pub struct Next<'a> {
@@ -148,18 +164,19 @@ impl Outbox {
         }
     }
 
-    /// So many records of the piece were acknowledged; says which kind they are. Of a piece that
-    /// was fenced meanwhile nothing is known any more, and its late receipts are ignored (P3).
-    pub fn acknowledged(&mut self, ticket: Ticket, records: usize) -> Option<Kind> {
+    /// So many records of the piece were acknowledged; says what they were. Of a piece that was
+    /// fenced meanwhile nothing is known any more, and its late receipts are ignored (P3).
+    pub fn acknowledged(&mut self, ticket: Ticket, records: usize) -> Option<Acknowledged> {
         let piece = self.pieces.get_mut(&ticket)?;
         let kind = piece.kind;
         piece.outstanding = piece.outstanding.saturating_sub(records);
-        if piece.is_acknowledged() {
-            let id = piece.id();
-            self.pieces.remove(&ticket);
+        let id = piece.id();
+        let whole = piece.is_acknowledged();
+        let whole = whole.then(|| self.pieces.remove(&ticket)).flatten();
+        if whole.is_some() {
             self.close_piece(id);
         }
-        Some(kind)
+        Some(Acknowledged { kind, whole })
     }
 
     /// The piece's record at `index` was refused; its lane waits to be read again.
@@ -331,6 +348,11 @@ impl Shipment {
 impl Piece {
     fn id(&self) -> BatchId {
         self.batch.id()
+    }
+
+    fn timestamps(&self) -> impl Iterator<Item = i64> {
+        let sources = (0..self.outgoing.len()).map(|index| self.outgoing.source_of(index));
+        sources.filter_map(|source| self.batch.records().get(source).timestamp())
     }
 
     fn is_handed(&self) -> bool {

@@ -115,12 +115,16 @@ impl Consumer {
 
     /// Waits up to `wait` for a message, then takes what else is already there, `max` at most.
     pub fn read(&mut self, wait: Duration, max: usize) -> Fetch<'_> {
+        self.gather(wait, Duration::ZERO, max)
+    }
+
+    /// As [`Consumer::read`], but the first message waits up to `company` for others.
+    pub fn gather(&mut self, wait: Duration, company: Duration, max: usize) -> Fetch<'_> {
         self.taken.clear();
         self.taken.reserve(max);
-        // A batch read waits until the batch is full. So one message is waited for, and the rest
-        // taken without waiting.
+        // A batch read waits until the batch is full. So one message is waited for by itself.
         if self.take(milliseconds(wait), max.min(1)) == 1 {
-            self.take(0, max - 1);
+            self.take(milliseconds(company), max - 1);
         }
         Fetch {
             messages: &mut self.taken,

@@ -25,13 +25,16 @@ const IDLE: u64 = u64::MAX;
 
 /// One incarnation's signs of life. Clones show the same.
 #[derive(Clone)]
-pub struct Pulse(Arc<Beat>);
+pub struct Pulse {
+    beat: Arc<Beat>,
+    thread: usize,
+}
 
 struct Beat {
     clock: Arc<dyn Clock>,
     incarnation: Incarnation,
-    /// Nanoseconds on the clock, or [`IDLE`].
-    busy_since: AtomicU64,
+    /// Of the actor's thread, and of one beside it: nanoseconds on the clock, or [`IDLE`].
+    busy_since: [AtomicU64; 2],
     suspect: AtomicBool,
     abandoned: AtomicBool,
     failure: OnceLock<String>,
@@ -39,26 +42,43 @@ struct Beat {
 
 impl Pulse {
     pub(super) fn new(clock: Arc<dyn Clock>, incarnation: Incarnation) -> Self {
-        Pulse(Arc::new(Beat {
+        let beat = Beat {
             clock,
             incarnation,
-            busy_since: AtomicU64::new(IDLE),
+            busy_since: [AtomicU64::new(IDLE), AtomicU64::new(IDLE)],
             suspect: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             failure: OnceLock::new(),
-        }))
+        };
+        Pulse {
+            beat: Arc::new(beat),
+            thread: 0,
+        }
+    }
+
+    /// For a thread of the actor's beside its own: busy on its own account, so that neither ends
+    /// what the other has begun. The actor is hung when one of them is.
+    pub fn beside(&self) -> Pulse {
+        Pulse {
+            beat: self.beat.clone(),
+            thread: 1,
+        }
+    }
+
+    fn busy_since(&self) -> &AtomicU64 {
+        &self.beat.busy_since[self.thread]
     }
 
     /// Whose pulse it is. Hand it on with what is sent, so that late work can be told (P3).
     pub fn incarnation(&self) -> Incarnation {
-        self.0.incarnation
+        self.beat.incarnation
     }
 
     /// A piece of work begins: it is hung when it lasts too long. Where one is in the midst of
     /// another, as a handler is in its thread's turn, the outer one's time begins anew after it:
     /// what was finished is progress.
     pub fn busy(&self) -> Busy {
-        let outer = self.0.busy_since.swap(self.nanos(), Relaxed);
+        let outer = self.busy_since().swap(self.nanos(), Relaxed);
         Busy {
             pulse: self.clone(),
             outer,
@@ -68,7 +88,7 @@ impl Pulse {
     /// A wait for the outside world begins, the broker's back-pressure for one: the time does not
     /// count as work, so it is never taken for a hang (P7).
     pub fn waiting(&self) -> Waiting {
-        let since = self.0.busy_since.swap(IDLE, Relaxed);
+        let since = self.busy_since().swap(IDLE, Relaxed);
         let worked = (since != IDLE).then(|| self.nanos().saturating_sub(since));
         Waiting {
             pulse: self.clone(),
@@ -79,7 +99,7 @@ impl Pulse {
     /// Work on an item begins. Whoever panics or hangs before the guard is dropped is
     /// [blamed](super::Restarted::blamed) on that item (P5).
     pub fn item(&self) -> Item {
-        self.0.suspect.store(true, Release);
+        self.beat.suspect.store(true, Release);
         Item {
             pulse: self.clone(),
         }
@@ -88,37 +108,39 @@ impl Pulse {
     /// Says why the actor is about to stop its context: the exit is then
     /// [`Exit::Failed`](super::Exit::Failed). The first reason stays. Names and types only (P10).
     pub fn fail(&self, reason: impl Into<String>) {
-        let _ = self.0.failure.set(reason.into());
+        let _ = self.beat.failure.set(reason.into());
     }
 
     /// True when another incarnation has taken over and nothing done here is of use any more.
     pub fn is_abandoned(&self) -> bool {
-        self.0.abandoned.load(Acquire)
+        self.beat.abandoned.load(Acquire)
     }
 
     pub(super) fn abandon(&self) {
-        self.0.abandoned.store(true, Release);
+        self.beat.abandoned.store(true, Release);
     }
 
     /// How long the present piece of work lasts; zero where there is none.
     pub(super) fn busy_for(&self, now: Moment) -> Duration {
-        match self.0.busy_since.load(Relaxed) {
+        let [own, beside] = &self.beat.busy_since;
+        // Whoever is idle stands in the far future.
+        match own.load(Relaxed).min(beside.load(Relaxed)) {
             IDLE => Duration::ZERO,
             since => now.since(Moment::START + Duration::from_nanos(since)),
         }
     }
 
     pub(super) fn is_suspect(&self) -> bool {
-        self.0.suspect.load(Acquire)
+        self.beat.suspect.load(Acquire)
     }
 
     pub(super) fn failure(&self) -> Option<&str> {
-        self.0.failure.get().map(String::as_str)
+        self.beat.failure.get().map(String::as_str)
     }
 
     fn nanos(&self) -> u64 {
         // 584 years fit; a clock that ran longer would merely stand still.
-        let since_start = self.0.clock.now().since(Moment::START);
+        let since_start = self.beat.clock.now().since(Moment::START);
         u64::try_from(since_start.as_nanos()).unwrap_or(IDLE - 1)
     }
 }
@@ -136,7 +158,7 @@ impl Drop for Busy {
             IDLE => IDLE,
             _ => self.pulse.nanos(),
         };
-        self.pulse.0.busy_since.store(since, Relaxed);
+        self.pulse.busy_since().store(since, Relaxed);
     }
 }
 
@@ -151,7 +173,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(worked) = self.worked {
             let since = self.pulse.nanos().saturating_sub(worked);
-            self.pulse.0.busy_since.store(since, Relaxed);
+            self.pulse.busy_since().store(since, Relaxed);
         }
     }
 }
@@ -166,7 +188,7 @@ impl Drop for Item {
     fn drop(&mut self) {
         // A panic drops the guard too: then the item stays the suspect.
         if !thread::panicking() {
-            self.pulse.0.suspect.store(false, Release);
+            self.pulse.beat.suspect.store(false, Release);
         }
     }
 }
@@ -210,6 +232,19 @@ mod tests {
         drop(wait);
         clock.advance(SECOND);
         assert_eq!(pulse.busy_for(clock.now()), 3 * SECOND);
+    }
+
+    #[test]
+    fn p7_two_threads_do_not_end_each_others_work() {
+        let (clock, pulse) = pulse();
+        let reading = pulse.beside();
+        let turn = pulse.busy();
+        let read = reading.busy();
+        clock.advance(SECOND);
+        drop(turn);
+        assert_eq!(pulse.busy_for(clock.now()), SECOND, "it reads on");
+        drop(read);
+        assert_eq!(pulse.busy_for(clock.now()), Duration::ZERO);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::reading::{Reading, partition, reason};
 use crate::flow::Partition;
 use crate::kafka::{
-    Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
+    self, Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
 };
-use crate::status::{Latch, PartitionStatus};
+use crate::status::Latch;
 
 /// For one question to the broker.
 const ANSWER: Duration = Duration::from_secs(10);
-/// So often the start of a new assignment is asked for: while a killed instance's transaction is
+/// So often a question is asked: while a leader is chosen, or a killed instance's transaction is
 /// open, the answer can time out.
 const QUESTIONS: usize = 6;
 
@@ -32,7 +32,7 @@ impl Reading {
     }
 
     fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), String> {
-        let committed = self.ask_committed(&partitions)?;
+        let committed = self.ask(|client| client.committed(&partitions, ANSWER))?;
         let mut starts = Vec::with_capacity(partitions.len());
         for (named, committed) in partitions.iter().zip(committed) {
             starts.push((self.unname(named), self.start(named, committed)?));
@@ -54,21 +54,26 @@ impl Reading {
         }
     }
 
-    fn ask_committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, String> {
-        let mut asked = self.client.committed(partitions, ANSWER);
+    /// Asks the broker, again where it must be. A slow answer is no hang of ours (P7).
+    fn ask<T>(
+        &self,
+        question: impl Fn(&kafka::Consumer) -> Result<T, kafka::Error>,
+    ) -> Result<T, String> {
+        let _waiting = self.pulse.waiting();
+        let mut answer = question(&self.client);
         for _ in 1..QUESTIONS {
-            if asked.is_ok() {
+            if answer.is_ok() {
                 break;
             }
-            asked = self.client.committed(partitions, ANSWER);
+            answer = question(&self.client);
         }
-        asked.map_err(reason)
+        answer.map_err(reason)
     }
 
     /// Where to begin: at the committed offset, or at the first record there still is. What was
     /// deleted in between was never read, which is an error (P6).
     fn start(&self, named: &TopicPartition, committed: Option<i64>) -> Result<i64, String> {
-        let (low, _) = self.client.low_high(named, ANSWER).map_err(reason)?;
+        let (low, _) = self.ask(|client| client.low_high(named, ANSWER))?;
         match committed {
             Some(committed) if committed < low => {
                 self.expired(named, committed, low);
@@ -92,6 +97,9 @@ impl Reading {
         self.wiring.board.commit(failed.is_none());
         if let Some(code) = failed {
             tracing::warn!(?code, "a commit was refused; it is tried again");
+        } else {
+            // Whatever the broker refused before, it takes us now.
+            self.wiring.board.ready(Latch::Group);
         }
         let confirmed = results.iter().filter(|committed| committed.result.is_ok());
         let offsets: Vec<_> = confirmed
@@ -108,48 +116,53 @@ impl Reading {
                 tracing::error!(%error, missing, "the broker refuses us");
                 self.wiring.board.not_ready(Latch::Group, missing);
             }
-            Class::Fenced | Class::Fatal => return Err(error.to_string()),
+            Class::Fenced => {
+                let instance = &self.wiring.kafka.instance;
+                return Err(format!(
+                    "{error}: does another instance run as `{instance}`?"
+                ));
+            }
+            Class::Fatal => return Err(error.to_string()),
         }
         Ok(())
     }
 
-    /// An offset that is gone (retention) is stepped over, loudly; others librdkafka tries again.
+    /// An offset that is gone (retention) is stepped over, loudly; one that is not there yet is
+    /// of another log than ours. Other errors librdkafka mends.
     pub(super) fn partition_error(&mut self, error: PartitionError) -> Result<(), String> {
         let of = partition(error.topic, error.partition);
         if error.code != Code::AutoOffsetReset {
             tracing::warn!(%error, "a partition cannot be read");
             return Ok(());
         }
+        let Some(wanted) = self.intake.wants(of) else {
+            return Ok(());
+        };
         let named = self.name(of);
-        let (low, _) = self.client.low_high(&named, ANSWER).map_err(reason)?;
-        if let Some(wanted) = self.intake.wants(of) {
-            self.expired(&named, wanted, low);
-            self.client
-                .seek(&[(named, low.max(wanted))])
-                .map_err(reason)?;
+        let (low, high) = self.ask(|client| client.low_high(&named, ANSWER))?;
+        if wanted > high {
+            return Err(format!(
+                "{named} is to be read from offset {wanted}, but ends at {high}: was the topic made anew? If so, reset the group's offsets"
+            ));
         }
-        Ok(())
+        if wanted < low {
+            self.expired(&named, wanted, low);
+        }
+        let start = [(named, low.max(wanted))];
+        self.client.seek(&start).map_err(reason)
     }
 
-    pub(super) fn publish(&self) {
+    /// Whether everything that work in flight may wait for answers: each input, each output.
+    pub(super) fn brokers_answer(&self) -> bool {
+        let _waiting = self.pulse.waiting();
         let lanes = self.intake.status().into_iter();
-        let partitions = lanes.map(|lane| {
-            let named = self.name(lane.partition);
-            let seen = self.client.low_high_seen(&named);
-            let end = seen.map_or(lane.position, |(_, high)| high.max(lane.position));
-            PartitionStatus {
-                topic: named.topic.to_string(),
-                partition: named.partition,
-                generation: lane.generation.0,
-                position: lane.position,
-                committed: lane.committed,
-                end,
-                lag_records: u64::try_from(end - lane.committed).unwrap_or(0),
-                lag_seconds: 0.0,
-                paused: false,
-            }
-        });
-        self.wiring.board.set_partitions(partitions.collect());
+        let inputs = lanes.map(|lane| self.name(lane.partition));
+        let outputs =
+            self.wiring.outputs.iter().flat_map(|topic| {
+                (0..topic.partitions).map(|id| TopicPartition::new(&topic.name, id))
+            });
+        let mut all = inputs.chain(outputs);
+        all.all(|named| self.client.low_high(&named, ANSWER).is_ok())
     }
 
     fn unname(&self, named: &TopicPartition) -> Partition {

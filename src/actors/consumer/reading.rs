@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::waiting::Waiting;
 use super::{Order, Wiring};
 use crate::actors::messages::Fence;
-use crate::flow::{Intake, Partition, Report};
+use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
+use crate::status::Latch;
 use crate::supervision::{Clock, Moment, Pulse, SystemClock, unix_nanos};
 
 /// How long the thread rests where nothing is to be read: reports, orders and rebalances are
@@ -24,14 +25,15 @@ pub struct Reading {
     pub(super) intake: Intake,
     pub(super) waiting: Waiting,
     pub(super) drained: bool,
-    pulse: Pulse,
+    pub(super) pulse: Pulse,
+    pub(super) paused: bool,
+    pub(super) draining: bool,
+    pub(super) stalls: Stalls,
     reports: Receiver<Report>,
     orders: Receiver<Order>,
     clock: SystemClock,
     commit_due: Duration,
     status_due: Duration,
-    paused: bool,
-    draining: bool,
     abandoned: bool,
 }
 
@@ -50,6 +52,8 @@ impl Reading {
             wiring.generations.clone(),
             wiring.suspects.clone(),
         );
+        let joining = "the consumer group is not joined yet";
+        wiring.board.not_ready(Latch::Group, joining);
         // What the consumer of before has left with the producer is void.
         let _ = wiring.producer.send(Fence);
         Ok(Reading {
@@ -65,6 +69,7 @@ impl Reading {
             status_due: Duration::ZERO,
             paused: false,
             draining: false,
+            stalls: Stalls::new(wiring.limits.stall),
             abandoned: false,
             wiring,
         })
@@ -72,18 +77,25 @@ impl Reading {
 
     /// Reads until all is drained, the actor is gone, or something final happens.
     pub fn run(mut self) -> Result<(), String> {
-        while !self.drained && !self.abandoned {
-            self.turn()?;
-            self.rest()?;
-        }
+        let end = self.read_on();
         if self.drained {
             self.wiring.board.set_partitions(Vec::new());
         } else {
             self.publish();
         }
-        // All that matters is settled: who cannot say goodbye is missed by the group in time.
+        // Fence first: leaving the group gives our partitions to others (P3).
+        drop(self.intake);
+        // Who cannot say goodbye is missed by the group in time.
         if let Err(error) = self.client.close(CLOSE) {
             tracing::warn!(%error, "the group was not left in order");
+        }
+        end
+    }
+
+    fn read_on(&mut self) -> Result<(), String> {
+        while !self.drained && !self.abandoned {
+            self.turn()?;
+            self.rest()?;
         }
         Ok(())
     }
@@ -95,7 +107,7 @@ impl Reading {
         while let Ok(report) = self.reports.try_recv() {
             self.intake.report(report, self.now());
         }
-        self.keep_time();
+        self.keep_time()?;
         // Before anything is admitted: what waits of a partition that is to be read again is void.
         self.act()?;
         self.admit();
@@ -130,7 +142,10 @@ impl Reading {
 
     fn read(&mut self) -> Result<(), String> {
         let mut broken = Vec::new();
-        let fetch = self.client.read(REST, self.wiring.limits.batch_records);
+        let limits = &self.wiring.limits;
+        let fetch = self
+            .client
+            .gather(REST, limits.batch_wait, limits.batch_records);
         for run in fetch.runs() {
             match run {
                 Ok(run) => {
@@ -164,7 +179,7 @@ impl Reading {
         }
     }
 
-    fn keep_time(&mut self) {
+    fn keep_time(&mut self) -> Result<(), String> {
         let now = self.now();
         if now >= self.commit_due {
             self.commit_due = now + self.wiring.limits.commit_interval;
@@ -173,8 +188,10 @@ impl Reading {
         if now >= self.status_due {
             self.status_due = now + STATUS_INTERVAL;
             self.publish();
+            self.find_stall()?;
         }
         self.intake.progress(now);
+        Ok(())
     }
 
     pub(super) fn now(&self) -> Duration {

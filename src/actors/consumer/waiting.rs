@@ -23,6 +23,16 @@ impl Waiting {
         self.runs.is_empty()
     }
 
+    pub fn holds(&self, partition: Partition) -> bool {
+        self.runs.iter().any(|(of, _)| *of == partition)
+    }
+
+    /// The timestamp of the partition's first record here, in Unix milliseconds.
+    pub fn oldest(&self, partition: Partition) -> Option<i64> {
+        let (_, records) = self.runs.iter().find(|(of, _)| *of == partition)?;
+        records.iter().next()?.timestamp()
+    }
+
     pub fn push(&mut self, partition: Partition, records: Records) {
         self.runs.push_back((partition, records));
     }

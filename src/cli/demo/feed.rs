@@ -20,7 +20,7 @@ const ID: &str = "id";
 /// Runs until it is told to finish.
 pub struct Feed {
     running: Sender<()>,
-    thread: JoinHandle<Result<(), String>>,
+    thread: JoinHandle<Result<u64, String>>,
 }
 
 impl Feed {
@@ -37,8 +37,9 @@ impl Feed {
         Ok(Feed { running, thread })
     }
 
-    /// Ends it, and waits until all it sent is acknowledged.
-    pub fn finish(self) -> Result<(), String> {
+    /// Ends it, waits until all it sent is acknowledged, and says how many events that were.
+    /// Blocks.
+    pub fn finish(self) -> Result<u64, String> {
         drop(self.running);
         let end = self.thread.join();
         end.unwrap_or_else(|_| Err("the generator died".to_owned()))
@@ -50,7 +51,7 @@ fn feed(
     wish: Wish,
     mut poison: Option<Chaos>,
     stopped: &Receiver<()>,
-) -> Result<(), String> {
+) -> Result<u64, String> {
     let mut generator = Generator::new(Profile {
         hostile_share: HOSTILE_SHARE,
         // The embedded broker keeps 5 MiB of a partition: the very large would push others out.
@@ -76,7 +77,10 @@ fn feed(
         }
         let wait = pace.wait(elapsed).max(Duration::from_millis(1));
         if stopped.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
-            return sender.flush().map_err(|error| error.to_string());
+            return sender
+                .flush()
+                .map(|()| id)
+                .map_err(|error| error.to_string());
         }
     }
 }

@@ -152,16 +152,22 @@ async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     board.ready(Latch::Store);
     board.set_state(State::Running);
     let feed = Feed::start(setup, wish).map_err(running)?;
-    let stop = signals::stop().map_err(running)?;
-    tokio::select! {
+    let mut stop = Box::pin(signals::stop().map_err(running)?);
+    let in_time = tokio::select! {
         failure = show::act(&mut house, &board, wish) => {
             return Err(Failure::Running(failure));
         }
-        () = stop => {}
-        () = seconds(wish.seconds) => {}
+        () = &mut stop => false,
+        () = seconds(wish.seconds) => true,
+    };
+    if in_time {
+        // Ctrl+C goes on being heard.
+        actix::spawn(stop);
     }
-    feed.finish().map_err(running)?;
-    show::settle(&mut house, &board).await;
+    // The supervisor's thread must not be blocked.
+    let sent = tokio::task::spawn_blocking(move || feed.finish());
+    let sent = sent.await.map_err(running)?.map_err(running)?;
+    show::settle(&mut house, &board, sent).await;
     let restarts = show::restarts(&board);
     board.set_state(State::Draining);
     service::drain(&house, &board).await?;

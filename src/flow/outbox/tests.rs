@@ -64,8 +64,8 @@ fn p1_a_batch_is_delivered_when_its_last_record_is_acknowledged() {
     assert!(desk.outbox.take_reports().is_empty());
     desk.outbox.handed(ticket, 3);
     assert!(desk.outbox.next_piece().is_none());
-    let kind = desk.outbox.acknowledged(ticket, 1);
-    assert_eq!(kind, Some(Kind::Outputs));
+    let last = desk.outbox.acknowledged(ticket, 1).expect("a known piece");
+    assert_eq!(last.kind, Kind::Outputs);
     assert_eq!(desk.outbox.take_reports(), [Report::Delivered(id)]);
     assert_eq!(desk.outbox.open(), 0);
 }

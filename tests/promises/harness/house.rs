@@ -228,6 +228,7 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
             batch_wait: Duration::ZERO,
             commit_interval: Duration::from_millis(50),
             drain: Duration::from_secs(20),
+            stall: Duration::from_secs(120),
         },
         restarts: terms.restarts,
         hang_after: terms.hang_after,

@@ -1,0 +1,66 @@
+//! What others may see of the reading, and whether it moves.
+
+use super::reading::Reading;
+use crate::flow::intake::LaneStatus;
+use crate::status::PartitionStatus;
+use crate::supervision::unix_nanos;
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+impl Reading {
+    pub(super) fn publish(&self) {
+        let lanes = self.intake.status();
+        let records: usize = lanes.iter().map(|lane| lane.in_flight).sum();
+        let (budget, board) = (&self.wiring.budget, &self.wiring.board);
+        board.set_in_flight(records as u64, budget.used() as u64, budget.limit() as u64);
+        let partitions = lanes.iter().map(|lane| self.describe(lane));
+        board.set_partitions(partitions.collect());
+    }
+
+    fn describe(&self, lane: &LaneStatus) -> PartitionStatus {
+        let named = self.name(lane.partition);
+        let seen = self.client.low_high_seen(&named);
+        let end = seen.map_or(lane.position, |(_, high)| high.max(lane.position));
+        let oldest = lane.oldest.or_else(|| self.waiting.oldest(lane.partition));
+        PartitionStatus {
+            topic: named.topic.to_string(),
+            partition: named.partition,
+            generation: lane.generation.0,
+            position: lane.position,
+            committed: lane.committed,
+            end,
+            lag_records: u64::try_from(end - lane.committed).unwrap_or(0),
+            lag_seconds: oldest.map_or(0.0, age_seconds),
+            paused: self.paused,
+        }
+    }
+
+    /// Fails where work stands still though nothing is paused and all brokers answer (P7). What
+    /// is not read yet is not looked at: markers of transactions at a log's end are never read.
+    /// A drain has a deadline of its own.
+    pub(super) fn find_stall(&mut self) -> Result<(), String> {
+        if self.paused || self.draining {
+            self.stalls.excuse();
+            return Ok(());
+        }
+        let mut lanes = self.intake.status();
+        lanes.retain(|lane| lane.at_work || self.waiting.holds(lane.partition));
+        let now = self.now();
+        let Some(partition) = self.stalls.look(lanes, now) else {
+            return Ok(());
+        };
+        if self.brokers_answer() {
+            let (named, after) = (self.name(partition), self.wiring.limits.stall);
+            return Err(format!("{named} has not moved for {after:?}"));
+        }
+        self.stalls.excuse();
+        Ok(())
+    }
+}
+
+/// Of a timestamp in Unix milliseconds; none where it lies ahead.
+fn age_seconds(timestamp: i64) -> f64 {
+    let now = unix_nanos() / NANOS_PER_MILLI;
+    let age = now.saturating_sub(u64::try_from(timestamp).unwrap_or(0));
+    age as f64 / 1000.0
+}
