@@ -194,6 +194,15 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// Room for so many records and bytes, so that filling allocates no more.
+    pub fn with_capacity(records: usize, bytes: usize) -> Self {
+        Outgoing {
+            buffer: Vec::with_capacity(bytes),
+            drafts: Vec::with_capacity(records),
+            headers: Vec::new(),
+        }
+    }
+
     /// The buffer to write a value into, at its end. Finish with [`Outgoing::push_written`].
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
@@ -244,6 +253,11 @@ impl Outgoing {
 
     pub fn is_empty(&self) -> bool {
         self.drafts.is_empty()
+    }
+
+    /// Bytes of the values and headers written here.
+    pub fn written(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Bytes this arena holds in memory.

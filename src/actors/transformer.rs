@@ -11,7 +11,7 @@ use crate::counts::{Accumulator, Delta};
 use crate::flow::intake::Dispatch;
 use crate::flow::{Batch, Bench, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
-use crate::record::{Outgoing, Record};
+use crate::record::{Outgoing, Record, Records};
 use crate::status::Board;
 use crate::supervision::{Clock, Handle, Pulse, SystemClock, unix_nanos};
 
@@ -36,6 +36,8 @@ pub struct Transformer {
     worker: Worker,
     counts: Accumulator,
     clock: SystemClock,
+    /// Bytes written for each byte of memory that was read, in the batch before.
+    growth: f64,
     wiring: Wiring,
 }
 
@@ -54,6 +56,7 @@ impl Transformer {
             worker: wiring.pipeline.worker(),
             counts: Accumulator::default(),
             clock: SystemClock::new(),
+            growth: 0.0,
             wiring,
         }
     }
@@ -64,7 +67,10 @@ impl Transformer {
         let batch = &dispatch.batch;
         // One reading of the clock serves a batch.
         let now = Now::from_unix_nanos(unix_nanos());
-        let mut results = Results::default();
+        let mut results = Results {
+            outputs: self.room(batch.records()),
+            ..Results::default()
+        };
         let mut suspects = dispatch.suspects.iter().peekable();
         for (index, record) in batch.records().iter().enumerate() {
             if !batch.begin_record(dispatch.incarnation, index) {
@@ -83,7 +89,15 @@ impl Transformer {
                 }
             }
         }
+        self.growth = results.outputs.written() as f64 / batch.records().bytes() as f64;
         Some(results)
+    }
+
+    /// A buffer that doubled as it grew would be copied, and its pages touched, twice: room as the
+    /// batch before needed it, and an eighth more.
+    fn room(&self, records: &Records) -> Outgoing {
+        let bytes = records.bytes() as f64 * self.growth;
+        Outgoing::with_capacity(records.len(), (bytes * 1.125) as usize)
     }
 
     fn process(

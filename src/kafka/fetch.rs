@@ -1,6 +1,7 @@
 //! What one read brought: borrowed from librdkafka, copied once into an arena.
 
 use std::ffi::CStr;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use rdkafka::bindings as ffi;
@@ -68,22 +69,21 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Bytes of keys, values and headers: what an arena for this run will hold.
-    pub fn bytes(&self) -> usize {
-        self.messages.iter().map(Message::bytes).sum()
-    }
-
     /// Copies the run into an arena of exactly its size.
     pub fn records(&self) -> Records {
-        let mut records = Records::with_capacity(self.messages.len(), self.bytes());
-        for message in self.messages {
+        // Where a message has no headers, librdkafka finds that out anew each time it is asked.
+        let headers: Vec<_> = self.messages.iter().map(Message::headers).collect();
+        let bytes = self.messages.iter().zip(&headers);
+        let bytes = bytes.map(|(message, headers)| message.bytes() + headers.bytes());
+        let mut records = Records::with_capacity(self.messages.len(), bytes.sum());
+        for (message, headers) in self.messages.iter().zip(&headers) {
             records.push(
                 message.offset(),
                 message.timestamp(),
                 message.key(),
                 message.value(),
             );
-            for (name, value) in message.headers() {
+            for (name, value) in headers.iter() {
                 records.push_header(name, value);
             }
         }
@@ -160,22 +160,12 @@ impl Message {
         (milliseconds >= 0).then_some(milliseconds)
     }
 
-    /// Name and value of each header, in order. librdkafka gives names as C strings: one that
-    /// holds a zero byte ends there.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        let headers = self.native_headers();
-        (0..).map_while(move |index| {
-            let headers = headers?.as_ptr();
-            let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
-            // SAFETY: the headers belong to the message, which is borrowed; name, value and size
-            // are ours to be written to, and what they point at lives as long as the message.
-            unsafe {
-                let end =
-                    ffi::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
-                (end == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR)
-                    .then(|| (CStr::from_ptr(name).to_bytes(), bytes(value.cast(), size)))
-            }
-        })
+    /// Parses them: ask once.
+    pub fn headers(&self) -> Headers<'_> {
+        Headers {
+            native: self.native_headers(),
+            message: PhantomData,
+        }
     }
 
     fn native_headers(&self) -> Option<NonNull<RDKafkaHeaders>> {
@@ -193,17 +183,46 @@ impl Message {
         }
     }
 
+    /// Of key and value.
     fn bytes(&self) -> usize {
-        let headers: usize = self
-            .headers()
-            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
-            .sum();
-        self.native().key_len + self.native().len + headers
+        self.native().key_len + self.native().len
     }
 
     fn error(&self) -> Option<Code> {
         let error = self.native().err;
         (error != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| error.into())
+    }
+}
+
+/// A message's headers, parsed.
+pub struct Headers<'m> {
+    native: Option<NonNull<RDKafkaHeaders>>,
+    message: PhantomData<&'m Message>,
+}
+
+impl<'m> Headers<'m> {
+    /// Name and value of each header, in order. librdkafka gives names as C strings: one that
+    /// holds a zero byte ends there.
+    pub fn iter(&self) -> impl Iterator<Item = (&'m [u8], Option<&'m [u8]>)> + use<'m> {
+        let headers = self.native;
+        (0..).map_while(move |index| {
+            let headers = headers?.as_ptr();
+            let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+            // SAFETY: the headers belong to the message, which is borrowed; name, value and size
+            // are ours to be written to, and what they point at lives as long as the message.
+            unsafe {
+                let end =
+                    ffi::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                (end == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR)
+                    .then(|| (CStr::from_ptr(name).to_bytes(), bytes(value.cast(), size)))
+            }
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        let bytes =
+            |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
+        self.iter().map(bytes).sum()
     }
 }
 

@@ -77,6 +77,11 @@ pub fn producer(settings: &Settings) -> ClientConfig {
         &mut config,
         [
             ("linger.ms", "2"),
+            // Where a partition has one request on its way and records older than the linger
+            // behind it, librdkafka's idempotent producer does not wait but polls without a
+            // pause, unless another request stands in line for the connection. With its own 5
+            // that cost 70,000 to 220,000 polls for 300,000 records, with 2 it is 1,500 to 15,000.
+            ("max.in.flight.requests.per.connection", "2"),
             ("compression.type", "lz4"),
             ("request.timeout.ms", "5000"),
         ],

@@ -13,7 +13,7 @@ use crate::supervision::{Clock, Moment, Pulse, SystemClock, unix_nanos};
 
 /// How long the thread rests where nothing is to be read: reports, orders and rebalances are
 /// looked at that often. A record that arrives wakes it at once.
-const REST: Duration = Duration::from_millis(10);
+const REST: Duration = Duration::from_millis(25);
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// For leaving the group: a broker that does not answer must not hold up the end.
 const CLOSE: Duration = Duration::from_secs(5);

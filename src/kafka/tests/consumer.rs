@@ -68,7 +68,10 @@ fn p4_an_arena_is_exactly_as_large_as_its_run() {
         let fetch = consumer.read(Duration::from_millis(50), 100);
         let run = fetch.runs().next()?.expect("a run");
         let copied = run.records();
-        let mut exact = Records::with_capacity(run.messages.len(), run.bytes());
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let bytes = run.messages.iter();
+        let bytes = bytes.map(|message| length(message.key()) + length(message.value()));
+        let mut exact = Records::with_capacity(run.messages.len(), bytes.sum());
         assert_eq!(copied.bytes(), exact.bytes());
         for message in run.messages {
             exact.push(message.offset(), None, message.key(), message.value());
