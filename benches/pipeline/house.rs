@@ -19,6 +19,7 @@ pub fn carry(ground: &Ground, input: &str, output: &str, records: usize) {
 pub fn board() -> Board {
     let identity = Identity {
         pipeline: "logins".to_owned(),
+        group: "greenroom-logins".to_owned(),
         delivery: "at-least-once".to_owned(),
     };
     Board::new(identity, || Duration::ZERO)

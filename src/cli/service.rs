@@ -17,6 +17,7 @@ use crate::web;
 pub fn board(setup: &Setup) -> Board {
     let identity = Identity {
         pipeline: setup.pipeline.name().to_owned(),
+        group: setup.pipeline.group().to_owned(),
         delivery: "at-least-once".to_owned(),
     };
     let clock = SystemClock::new();

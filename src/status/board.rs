@@ -23,6 +23,8 @@ pub struct Board(Arc<Inner>);
 #[derive(Clone, Debug)]
 pub struct Identity {
     pub pipeline: String,
+    /// The consumer group.
+    pub group: String,
     /// How often a record's result is written, as the setting names it.
     pub delivery: String,
 }
@@ -58,6 +60,7 @@ struct Counters {
     commits_succeeded: AtomicU64,
     commits_failed: AtomicU64,
     rebalances: AtomicU64,
+    escalations: AtomicU64,
     expired: AtomicU64,
 }
 
@@ -211,6 +214,7 @@ impl Board {
 
     /// The actors are being restarted as a whole, for this reason; until [`Board::recovered`].
     pub fn escalating(&self, reason: impl Into<String>) {
+        add(&self.0.counters.escalations, 1);
         self.notes().escalation = Some(reason.into());
     }
 

@@ -11,6 +11,7 @@ use super::{
 pub fn starting() -> Board {
     let identity = Identity {
         pipeline: "logins".to_owned(),
+        group: "greenroom-logins".to_owned(),
         delivery: "at-least-once".to_owned(),
     };
     Board::new(identity, || Duration::from_millis(4_200))
@@ -33,6 +34,8 @@ pub fn at_work() -> Board {
     board.commit(true);
     board.commit(false);
     board.rebalanced();
+    board.escalating("transformer-0 panicked too often");
+    board.recovered();
     board.processed(Duration::from_millis(3));
     board.end_to_end([4, 6, 8].map(Duration::from_millis));
     board.set_partitions(vec![partition(0), partition(1)]);

@@ -5,6 +5,7 @@
 
 pub mod logs;
 pub mod metrics;
+pub mod process;
 mod repeats;
 
 pub use metrics::Metrics;

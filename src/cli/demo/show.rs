@@ -11,6 +11,7 @@ use super::screen::{self, Snapshot};
 use crate::cli::service;
 use crate::status::Board;
 use crate::supervision::{Clock, Moment, SystemClock};
+use crate::telemetry::process;
 use crate::topology::{House, Saboteur};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ fn snapshot(board: &Board, at: Duration) -> Snapshot {
         rejected: status.records.rejected,
         lag: status.partitions.iter().map(|of| of.lag_records).sum(),
         restarts: restarts(board),
-        cpu: screen::process_cpu(),
+        cpu: process::cpu_time(),
     }
 }
 

@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Board, Identity, Notes};
-use crate::status::{Observed, Readiness, Records, State, Status};
+use crate::status::{Latch, Observed, Readiness, Records, State, Status};
 
 /// All that metrics show.
 #[derive(Clone, Debug)]
 pub struct Figures {
     pub status: Status,
+    pub group: String,
+    /// Each latch, and whether what it stands for is there.
+    pub latches: [(Latch, bool); 4],
     /// Filtered records by reason.
     pub filtered: BTreeMap<String, u64>,
     pub in_flight_bytes_limit: u64,
     pub commits_succeeded: u64,
     pub commits_failed: u64,
     pub rebalances: u64,
+    /// Restarts of the pipeline as a whole (P7).
+    pub escalations: u64,
     /// Records that retention deleted before they were read (P6).
     pub expired: u64,
     /// What a worker takes for a batch.
@@ -53,13 +58,18 @@ impl Board {
     /// The status of now, and what only metrics show.
     pub fn figures(&self) -> Figures {
         let counters = &self.0.counters;
+        let status = self.snapshot();
+        let notes = self.notes();
         Figures {
-            status: self.snapshot(),
-            filtered: self.notes().filtered.clone(),
+            status,
+            group: self.0.identity.group.clone(),
+            latches: Latch::ALL.map(|latch| (latch, !notes.closed.contains_key(&latch))),
+            filtered: notes.filtered.clone(),
             in_flight_bytes_limit: get(&counters.in_flight_bytes_limit),
             commits_succeeded: get(&counters.commits_succeeded),
             commits_failed: get(&counters.commits_failed),
             rebalances: get(&counters.rebalances),
+            escalations: get(&counters.escalations),
             expired: get(&counters.expired),
             process_duration: self.0.process_duration.observed(),
             end_to_end: self.0.end_to_end.observed(),

@@ -18,7 +18,7 @@ impl<'a> Samples<'a> {
         Samples(encoder)
     }
 
-    pub fn counter(&mut self, labels: &Labels<'_>, value: u64) -> fmt::Result {
+    pub fn counter(&mut self, labels: &Labels<'_>, value: impl EncodeCounterValue) -> fmt::Result {
         self.labelled(labels, |encoder| counter(encoder, value))
     }
 

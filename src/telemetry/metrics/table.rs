@@ -8,6 +8,7 @@ use prometheus_client::metrics::MetricType::{Counter, Gauge, Histogram, Info};
 use super::Metric;
 use super::samples::Samples;
 use crate::status::{ActorState, Figures, PartitionStatus};
+use crate::telemetry::process;
 
 /// What OpenTelemetry requires of each messaging metric.
 const MESSAGING: &[&str] = &["messaging_system", "messaging_operation_name"];
@@ -128,6 +129,22 @@ pub const METRICS: &[Metric] = &[
         write: |f, s| s.counter(&[], f.rebalances),
     },
     Metric {
+        name: "greenroom_ready",
+        kind: Gauge,
+        unit: None,
+        labels: &["latch"],
+        help: "1 where what the latch stands for is there, else 0: the group, the topics, the producer's broker, the counts' store.",
+        write: latches,
+    },
+    Metric {
+        name: "greenroom_escalations_total",
+        kind: Counter,
+        unit: None,
+        labels: &[],
+        help: "Restarts of the pipeline as a whole, because an actor failed too often.",
+        write: |f, s| s.counter(&[], f.escalations),
+    },
+    Metric {
         name: "greenroom_actor_up",
         kind: Gauge,
         unit: None,
@@ -147,9 +164,31 @@ pub const METRICS: &[Metric] = &[
         name: "greenroom_build_info",
         kind: Info,
         unit: None,
-        labels: &["version"],
+        labels: &["version", "pipeline", "group"],
         help: "What is running.",
-        write: |f, s| s.info(&[("version", f.status.version)]),
+        write: |f, s| {
+            s.info(&[
+                ("version", f.status.version),
+                ("pipeline", &f.status.pipeline),
+                ("group", &f.group),
+            ])
+        },
+    },
+    Metric {
+        name: "process_cpu_seconds_total",
+        kind: Counter,
+        unit: Some("seconds"),
+        labels: &[],
+        help: "CPU time of all threads.",
+        write: |_, s| s.counter(&[], process::cpu_time().as_secs_f64()),
+    },
+    Metric {
+        name: "process_resident_memory_bytes",
+        kind: Gauge,
+        unit: Some("bytes"),
+        labels: &[],
+        help: "Memory that is resident.",
+        write: |_, s| process::resident_bytes().map_or(Ok(()), |bytes| s.gauge(&[], bytes)),
     },
 ];
 
@@ -182,6 +221,12 @@ fn each_partition(
 fn commits(figures: &Figures, samples: &mut Samples<'_>) -> Result {
     samples.counter(&[("outcome", "success")], figures.commits_succeeded)?;
     samples.counter(&[("outcome", "failure")], figures.commits_failed)
+}
+
+fn latches(figures: &Figures, samples: &mut Samples<'_>) -> Result {
+    let mut latches = figures.latches.iter();
+    latches
+        .try_for_each(|(latch, open)| samples.gauge(&[("latch", latch.name())], u64::from(*open)))
 }
 
 fn up(figures: &Figures, samples: &mut Samples<'_>) -> Result {

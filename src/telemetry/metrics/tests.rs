@@ -61,10 +61,12 @@ fn figures_of_the_board_arrive() {
         r#"greenroom_actor_up{actor="transformer-0"} 1"#,
         r#"greenroom_actor_up{actor="producer"} 0"#,
         r#"greenroom_actor_restarts_total{actor="transformer-0",exit="panicked"} 2"#,
+        "greenroom_escalations_total 1",
+        r#"greenroom_ready{latch="store"} 1"#,
         concat!(
             "greenroom_build_info{version=\"",
             env!("CARGO_PKG_VERSION"),
-            "\"} 1"
+            "\",pipeline=\"logins\",group=\"greenroom-logins\"} 1"
         ),
     ] {
         assert!(
@@ -114,4 +116,23 @@ fn partitions_that_were_revoked_disappear() {
     let exposition = metrics.render().unwrap();
     assert!(!exposition.contains(r#"partition="0""#), "{exposition}");
     assert!(exposition.contains(r#"partition="1""#), "{exposition}");
+}
+
+/// Whatever the alert rules and the dashboard ask for.
+#[test]
+fn what_the_alerts_and_the_dashboard_ask_for_is_exported() {
+    let asked = [
+        include_str!("../../../otel/alerts.yml"),
+        include_str!("../../../otel/grafana/dashboards/greenroom.json"),
+    ];
+    let words = asked.iter().flat_map(|text| {
+        text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+    });
+    let prefixes = ["greenroom_", "messaging_", "process_"];
+    let names = words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix)));
+    let names: BTreeSet<_> = names.map(|name| name.trim_end_matches("_bucket")).collect();
+    let known = |name: &str| METRICS.iter().any(|metric| metric.name == name);
+    let unknown: Vec<_> = names.iter().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(names.len() > 10, "{names:?}");
 }

@@ -184,6 +184,7 @@ fn live(
 fn board() -> Board {
     let identity = Identity {
         pipeline: "logins".to_owned(),
+        group: "greenroom-logins".to_owned(),
         delivery: "at-least-once".to_owned(),
     };
     Board::new(identity, || Duration::ZERO)
