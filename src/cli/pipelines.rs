@@ -1,17 +1,28 @@
 //! `greenroom pipelines`: what is shipped.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Failure, Outcome};
-use crate::pipeline::{PRESETS, Spec, preset};
+use crate::pipeline::{PRESETS, Spec, guide, preset};
 
 pub fn command() -> Command {
     Command::new("pipelines")
         .about("The shipped pipelines, a line each, or one as TOML to copy and change")
         .arg(Arg::new("name").value_name("NAME"))
+        .arg(
+            Arg::new("guide")
+                .long("guide")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("name")
+                .help("All that may stand in a pipeline file, each step with an example"),
+        )
 }
 
 pub fn run(args: &ArgMatches) -> Outcome {
+    if args.get_flag("guide") {
+        print!("{}", guide());
+        return Ok(());
+    }
     let Some(name) = args.get_one::<String>("name") else {
         for preset in PRESETS {
             let spec = Spec::parse(preset.toml, preset.name);

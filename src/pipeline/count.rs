@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use super::event::{Event, Lack};
+use super::guide::{self, Chapter, Example};
 use super::json::Kind;
 use super::names::{Names, Slot};
 use super::section::Section;
@@ -57,8 +58,95 @@ const OFS: &[(&str, Of)] = &[
 
 const AS: &[(&str, Form)] = &[("value", Form::Value), ("hour", Form::Hour)];
 
+pub(super) const COUNT: Chapter<Count> = Chapter {
+    name: "count",
+    about: "What is counted, of the records that are written unless `of` says otherwise. A record \
+            that is read a second time after a failure is not counted a second time. Counts are \
+            in the order of the file; those of one `group` stand together under its name, which \
+            no other count may have. A tombstone that passes counts in totals only.",
+    keys: &[
+        guide::Key::needed("name", "its name among the counts"),
+        guide::Key::or(
+            "of",
+            r#""emitted""#,
+            "the records that are counted; `rejected`: by error type",
+        ),
+        guide::Key::optional(
+            "by",
+            "all are counted together",
+            "the member by whose values they are counted, as it is written; a list or an object is not counted",
+        ),
+        guide::Key::optional(
+            "group",
+            "one count",
+            "a second member: there is a count for each of its values",
+        ),
+        guide::Key::optional(
+            "contains",
+            "`by` as it stands",
+            "count by the first of these that the text of `by` contains, whatever its case; what contains none is not counted",
+        ),
+        guide::Key::or(
+            "as",
+            r#""value""#,
+            "`hour`: count by the hour of the time in `by`, in the zone that `GREENROOM_TIMEZONE` names; what is no time is not counted",
+        ),
+        guide::Key::or(
+            "skip",
+            r#""null""#,
+            "a record whose `by` or `group` lacks a value in this way is not counted",
+        ),
+    ],
+    examples: &[
+        Example {
+            toml: "[[count]]\nname = \"processed\"",
+            runs: &[("{}", r#"{"processed":1}"#)],
+        },
+        Example {
+            toml: "[[count]]\nname = \"device_type\"\nby = \"device_type\"",
+            runs: &[
+                (r#"{"device_type":"iOS"}"#, r#"{"device_type":{"iOS":1}}"#),
+                (r#"{"device_type":null}"#, "{}"),
+            ],
+        },
+        Example {
+            toml: r#"[[count]]
+name = "Logins by hour"
+by = "timestamp"
+as = "hour"
+group = "locale"
+skip = "falsy""#,
+            runs: &[
+                (
+                    r#"{"locale":"CA","timestamp":1694479551}"#,
+                    r#"{"locale":{"CA":{"Logins by hour":{"2023-09-12 00:00:00":1}}}}"#,
+                ),
+                (r#"{"locale":"","timestamp":1694479551}"#, "{}"),
+            ],
+        },
+        Example {
+            toml: r#"[[count]]
+name = "systems"
+by = "device_type"
+contains = ["android", "ios"]"#,
+            runs: &[
+                (
+                    r#"{"device_type":"Android 14"}"#,
+                    r#"{"systems":{"android":1}}"#,
+                ),
+                (r#"{"device_type":"windows"}"#, "{}"),
+            ],
+        },
+        Example {
+            toml: "[[count]]\nname = \"rejects\"\nof = \"rejected\"",
+            runs: &[("[1]", r#"{"rejects":{"not_an_object":1}}"#)],
+        },
+    ],
+    read: Count::read,
+};
+
 impl Count {
-    pub fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
+    fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
         let name = section.needed_text("name");
         let of = section.choice("of", OFS).unwrap_or(Of::Emitted);
         let by = Key::read(section, names);

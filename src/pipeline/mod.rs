@@ -15,6 +15,7 @@ mod address;
 mod compiled;
 mod count;
 mod event;
+mod guide;
 mod json;
 mod letter;
 mod masking;
@@ -28,6 +29,7 @@ mod time;
 mod worker;
 
 pub use compiled::{Compiled, Options, Summary};
+pub use guide::guide;
 pub use letter::{LetterWriter, Rejected};
 pub use outcome::{ErrorType, FilterReason, Outcome, Rejection};
 pub use presets::{PRESETS, Preset, preset};

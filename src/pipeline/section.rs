@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::guide::{Asked, Form};
 use super::names::{Names, Slot};
 
 /// A mistake in a pipeline file, or in what was set beside it.
@@ -34,7 +35,7 @@ pub(super) struct Section<'m, 't> {
     title: String,
     table: &'t DeTable<'t>,
     span: Range<usize>,
-    allowed: Vec<&'static str>,
+    asked: Vec<Asked>,
     mistakes: &'m mut Mistakes<'t>,
 }
 
@@ -81,18 +82,19 @@ impl<'m, 't> Section<'m, 't> {
             title: title.into(),
             table,
             span,
-            allowed: Vec::new(),
+            asked: Vec::new(),
             mistakes,
         }
     }
 
     /// Names the keys that nothing asked for. To be called when all were asked for.
-    pub fn finish(self) {
+    pub fn finish(&mut self) {
+        let known: Vec<_> = self.asked.iter().map(|asked| asked.key).collect();
         for key in self.table.keys() {
             let name = key.get_ref();
-            if !self.allowed.contains(&name.as_ref()) {
+            if !known.contains(&name.as_ref()) {
                 let message = format!("{}: unknown key `{name}`", self.title);
-                let message = message + &allowed(name, &self.allowed);
+                let message = message + &allowed(name, &known);
                 self.mistakes.add(&key.span(), message);
             }
         }
@@ -109,8 +111,14 @@ impl<'m, 't> Section<'m, 't> {
             .add(span, format!("{}: {message}", self.title));
     }
 
-    pub fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.allowed.push(key);
+    /// What was asked for so far.
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    fn ask(&mut self, key: &'static str, form: Form) -> Option<&'t Spanned<DeValue<'t>>> {
+        let needed = false;
+        self.asked.push(Asked { key, form, needed });
         self.table.get(key)
     }
 
@@ -122,6 +130,8 @@ impl<'m, 't> Section<'m, 't> {
 
     /// Takes what `found` holds and calls its absence a mistake.
     fn needed<T>(&mut self, key: &str, found: Option<T>) -> Option<T> {
+        let asked = self.asked.iter_mut().filter(|asked| asked.key == key);
+        asked.for_each(|asked| asked.needed = true);
         if !self.table.contains_key(key) {
             self.mistake(&format!("`{key}` is missing"));
         }
@@ -129,7 +139,11 @@ impl<'m, 't> Section<'m, 't> {
     }
 
     pub fn text(&mut self, key: &'static str) -> Option<&'t str> {
-        let value = self.value(key)?;
+        self.ask_text(key, Form::Text)
+    }
+
+    fn ask_text(&mut self, key: &'static str, form: Form) -> Option<&'t str> {
+        let value = self.ask(key, form)?;
         let text = value.get_ref().as_str();
         if text.is_none() {
             self.wrong(key, value, "a text");
@@ -144,7 +158,11 @@ impl<'m, 't> Section<'m, 't> {
 
     /// A list of texts, at least one, each once.
     pub fn texts(&mut self, key: &'static str) -> Option<Vec<&'t str>> {
-        let value = self.value(key)?;
+        self.ask_texts(key, Form::Texts)
+    }
+
+    fn ask_texts(&mut self, key: &'static str, form: Form) -> Option<Vec<&'t str>> {
+        let value = self.ask(key, form)?;
         let texts = list_of_texts(value.get_ref());
         match &texts {
             None => self.wrong(key, value, "a list of texts"),
@@ -171,7 +189,7 @@ impl<'m, 't> Section<'m, 't> {
 
     /// A whole number above zero.
     pub fn positive(&mut self, key: &'static str) -> Option<u64> {
-        let value = self.value(key)?;
+        let value = self.ask(key, Form::Positive)?;
         let integer = value.get_ref().as_integer();
         let digits = integer.map(|integer| (integer.as_str(), integer.radix()));
         let number = digits.and_then(|(digits, radix)| u64::from_str_radix(digits, radix).ok());
@@ -184,8 +202,12 @@ impl<'m, 't> Section<'m, 't> {
     }
 
     /// One of the names in `choices`.
-    pub fn choice<T: Clone>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let name = self.text(key)?;
+    pub fn choice<T: Clone>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let name = self.ask_text(key, Form::OneOf(names(choices)))?;
         let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
         self.choose(key, name, &span, choices)
     }
@@ -193,7 +215,7 @@ impl<'m, 't> Section<'m, 't> {
     pub fn needed_choice<T: Clone>(
         &mut self,
         key: &'static str,
-        choices: &[(&str, T)],
+        choices: &[(&'static str, T)],
     ) -> Option<T> {
         let choice = self.choice(key, choices);
         self.needed(key, choice)
@@ -204,12 +226,11 @@ impl<'m, 't> Section<'m, 't> {
         key: &str,
         name: &str,
         span: &Range<usize>,
-        choices: &[(&str, T)],
+        choices: &[(&'static str, T)],
     ) -> Option<T> {
         let found = choices.iter().find(|(known, _)| *known == name);
         if found.is_none() {
-            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-            let message = format!("unknown `{key}` `{name}`{}", allowed(name, &names));
+            let message = format!("unknown `{key}` `{name}`{}", allowed(name, &names(choices)));
             self.mistake_at(span, &message);
         }
         found.map(|(_, choice)| choice.clone())
@@ -219,11 +240,11 @@ impl<'m, 't> Section<'m, 't> {
     pub fn choices<T: Clone>(
         &mut self,
         key: &'static str,
-        choices: &[(&str, T)],
+        choices: &[(&'static str, T)],
     ) -> Option<Vec<T>> {
         let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
-        let names = self.texts(key)?;
-        let chosen: Vec<_> = names
+        let chosen = self.ask_texts(key, Form::SomeOf(names(choices)))?;
+        let chosen: Vec<_> = chosen
             .iter()
             .map(|name| self.choose(key, name, &span, choices))
             .collect();
@@ -232,22 +253,25 @@ impl<'m, 't> Section<'m, 't> {
 
     /// A member of the event.
     pub fn field(&mut self, key: &'static str, names: &mut Names) -> Option<Slot> {
-        self.text(key).map(|name| names.slot(name))
+        let name = self.ask_text(key, Form::Member)?;
+        Some(names.slot(name))
     }
 
     pub fn needed_field(&mut self, key: &'static str, names: &mut Names) -> Option<Slot> {
-        self.needed_text(key).map(|name| names.slot(name))
+        let field = self.field(key, names);
+        self.needed(key, field)
     }
 
     /// Members of the event, at least one.
     pub fn needed_fields(&mut self, names: &mut Names) -> Option<Vec<Slot>> {
-        let fields = self.needed_texts("fields")?;
+        let fields = self.ask_texts("fields", Form::Members);
+        let fields = self.needed("fields", fields)?;
         Some(fields.iter().map(|name| names.slot(name)).collect())
     }
 
     /// A table from names to lists of texts.
     pub fn needed_lists(&mut self, key: &'static str) -> Option<Vec<(&'t str, Vec<&'t str>)>> {
-        let value = self.value(key);
+        let value = self.ask(key, Form::Lists);
         let value = self.needed(key, value)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(key, value, "a table of lists of texts");
@@ -265,7 +289,8 @@ impl<'m, 't> Section<'m, 't> {
 
     /// The sections of a name: `[key]`, or each `[[key]]`.
     pub fn tables(&mut self, key: &'static str, many: bool) -> Vec<Found<'t>> {
-        let Some(value) = self.value(key) else {
+        let form = if many { Form::Sections } else { Form::Section };
+        let Some(value) = self.ask(key, form) else {
             return Vec::new();
         };
         let found = match value.get_ref() {
@@ -295,6 +320,10 @@ pub(super) type Found<'t> = (&'t DeTable<'t>, Range<usize>);
 fn list_of_texts<'t>(value: &'t DeValue<'t>) -> Option<Vec<&'t str>> {
     let items = value.as_array()?.iter();
     items.map(|item| item.get_ref().as_str()).collect()
+}
+
+fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
 }
 
 /// The end of an error about a name: the one that was meant, perhaps, and all there are.

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::compiled::{Compiled, Options};
-use super::count::Count;
+use super::count::{COUNT, Count};
 use super::names::Names;
 use super::section::{Mistakes, Section, SpecError};
 use super::steps::{STEPS, Step};
+
+mod chapters;
+
+pub(super) use chapters::{FILE, STEP, SUMMARY};
 
 /// A pipeline that was read from TOML and is without mistakes of its own. Its topics and its group
 /// may still be changed before it is compiled.
@@ -58,6 +62,13 @@ pub(super) struct Stage {
     pub step: Arc<dyn Step>,
 }
 
+/// A step that may yet have to be named after its kind.
+pub(super) struct Unnamed {
+    kind: &'static str,
+    name: Option<Arc<str>>,
+    step: Box<dyn Step>,
+}
+
 const TOMBSTONES: &[(&str, Tombstones)] =
     &[("pass", Tombstones::Pass), ("reject", Tombstones::Reject)];
 
@@ -80,14 +91,16 @@ impl Spec {
             return Err(mistakes.into_sorted());
         }
         let span = table.span();
-        let section = Section::new("the pipeline", table.get_ref(), span, &mut mistakes);
-        let spec = Self::read(file_name, section);
+        let mut top = Section::new(FILE.name, table.get_ref(), span, &mut mistakes);
+        let spec = (FILE.read)(&mut top, &mut Names::default());
+        top.finish();
         let errors = mistakes.into_sorted();
-        spec.filter(|_| errors.is_empty()).ok_or(errors)
+        let file = file_name.to_owned();
+        let spec = spec.filter(|_| errors.is_empty()).ok_or(errors)?;
+        Ok(Spec { file, ..spec })
     }
 
-    fn read(file_name: &str, mut top: Section<'_, '_>) -> Option<Self> {
-        let mut names = Names::default();
+    fn read(top: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
         let name = top.needed_text("name");
         let description = top.text("description");
         let group = top.needed_text("group");
@@ -96,14 +109,13 @@ impl Spec {
         let dead_letters = top.text("dead_letters");
         let tombstones = top.choice("tombstones", TOMBSTONES);
         let others = top.choice("others", OTHERS);
-        let summary = read_summary(&mut top);
-        let stages = read_stages(&mut top, &mut names);
-        let counts = read_counts(&mut top, &mut names);
+        let summary = find_summary(top);
+        let stages = read_stages(top, names);
+        let counts = read_counts(top, names);
         // The service's own settings may stand in the file too; whoever reads those checks them.
         top.tables("settings", false);
-        top.finish();
         Some(Spec {
-            file: file_name.to_owned(),
+            file: String::new(),
             name: name?.to_owned(),
             description: description.unwrap_or_default().to_owned(),
             group: group?.to_owned(),
@@ -115,7 +127,7 @@ impl Spec {
             summary,
             stages,
             counts,
-            names,
+            names: std::mem::take(names),
         })
     }
 
@@ -162,16 +174,21 @@ impl Spec {
     }
 }
 
-fn read_summary(top: &mut Section<'_, '_>) -> Option<SummarySpec> {
+fn find_summary(top: &mut Section<'_, '_>) -> Option<SummarySpec> {
     let found = top.tables("summary", false).pop()?;
-    let mut section = top.below("summary".to_owned(), found);
+    let mut section = top.below(SUMMARY.name.to_owned(), found);
+    let summary = (SUMMARY.read)(&mut section, &mut Names::default());
+    section.finish();
+    summary
+}
+
+fn read_summary(section: &mut Section<'_, '_>, _: &mut Names) -> Option<SummarySpec> {
     let topic = section.needed_text("topic");
     let every_records = section.positive("every_records");
     let every_seconds = section.positive("every_seconds");
     if every_records.is_none() && every_seconds.is_none() {
         section.mistake("`every_records`, `every_seconds` or both are needed");
     }
-    section.finish();
     Some(SummarySpec {
         topic: topic?.to_owned(),
         every_records,
@@ -182,24 +199,29 @@ fn read_summary(top: &mut Section<'_, '_>) -> Option<SummarySpec> {
 fn read_stages(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     for (index, found) in top.tables("step", true).into_iter().enumerate() {
-        let title = format!("step {}", index + 1);
-        let section = top.below(title, found);
-        stages.extend(read_stage(section, names, &stages));
+        let mut section = top.below(format!("step {}", index + 1), found);
+        let Some(Unnamed { kind, name, step }) = (STEP.read)(&mut section, names) else {
+            continue;
+        };
+        let name = name.unwrap_or_else(|| own_name(kind, &stages));
+        let step = step.into();
+        stages.push(Stage { name, step });
     }
     stages
 }
 
-fn read_stage(mut section: Section<'_, '_>, names: &mut Names, before: &[Stage]) -> Option<Stage> {
-    let kinds: Vec<_> = STEPS.iter().map(|(kind, _)| (*kind, *kind)).collect();
-    // Without its kind nobody knows which keys a step may have.
-    let kind = section.needed_choice("do", &kinds)?;
+fn read_step(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Unnamed> {
+    let kinds: Vec<_> = STEPS.iter().map(|step| (step.name, step)).collect();
+    let chapter = section.needed_choice("do", &kinds);
     let name = section.text("name").map(Arc::from);
-    let (_, read) = STEPS.iter().find(|(known, _)| *known == kind)?;
-    let step = read(&mut section, names);
+    // Without its kind nobody knows which keys a step may have.
+    let chapter = chapter?;
+    let step = (chapter.read)(section, names);
     section.finish();
-    Some(Stage {
-        name: name.unwrap_or_else(|| own_name(kind, before)),
-        step: step?.into(),
+    Some(Unnamed {
+        kind: chapter.name,
+        name,
+        step: step?,
     })
 }
 
@@ -216,7 +238,7 @@ fn read_counts(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Count> {
     let mut counts: Vec<Count> = Vec::new();
     for (index, found) in top.tables("count", true).into_iter().enumerate() {
         let mut section = top.below(format!("count {}", index + 1), found);
-        let Some(count) = Count::read(&mut section, names) else {
+        let Some(count) = (COUNT.read)(&mut section, names) else {
             section.finish();
             continue;
         };

@@ -48,7 +48,7 @@ pub(super) struct Rendered {
 
 impl Now {
     /// Nanoseconds since 1970.
-    pub fn from_unix_nanos(nanos: u64) -> Self {
+    pub const fn from_unix_nanos(nanos: u64) -> Self {
         Now(Moment {
             seconds: (nanos / NANOS_A_SECOND) as i64,
             nanos: (nanos % NANOS_A_SECOND) as u32,

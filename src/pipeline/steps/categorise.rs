@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -21,7 +22,40 @@ struct Category {
     texts: Vec<Box<str>>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "categorise",
+    about: "Sets a member to the name of the class to which another member's text belongs, whatever its case.",
+    keys: &[
+        Key::needed("field", "the member that is looked at"),
+        Key::needed("into", "the member that is set"),
+        Key::needed(
+            "categories",
+            "from each class's name to its texts; no text may stand twice",
+        ),
+        Key::needed(
+            "otherwise",
+            "the class of all else, also of what is no text",
+        ),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "categorise"
+field = "device_type"
+into = "device_category"
+categories = { Mobile = ["android", "ios"], Tablet = ["ipad"] }
+otherwise = "Unknown""#,
+        runs: &[
+            (
+                r#"{"device_type":"iOS"}"#,
+                r#"{"device_type":"iOS","device_category":"Mobile"}"#,
+            ),
+            (r#"{}"#, r#"{"device_category":"Unknown"}"#),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let field = section.needed_field("field", names);
     let into = section.needed_field("into", names);
     let categories = section.needed_lists("categories");

@@ -2,6 +2,7 @@
 
 use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -13,7 +14,32 @@ struct Default {
     when: Lack,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "default",
+    about: "Sets a member that lacks a value to a text: in place, or at the end where it is absent.",
+    keys: &[
+        Key::needed("field", "the member"),
+        Key::needed("value", "the text"),
+        Key::or("when", r#""null""#, "what counts as lacking a value"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "default"
+field = "device_type"
+value = "unknown"
+when = "not-text""#,
+        runs: &[
+            (
+                r#"{"device_type":7,"locale":"CA"}"#,
+                r#"{"device_type":"unknown","locale":"CA"}"#,
+            ),
+            (r#"{"device_type":""}"#, r#"{"device_type":""}"#),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let field = section.needed_field("field", names);
     let value = section.needed_text("value");
     let when = section.choice("when", LACKS).unwrap_or(Lack::Null);

@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::json::Kind;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
@@ -16,7 +17,41 @@ struct Flag {
     reason_into: Option<Slot>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "flag",
+    about: "Sets a member to `true` where another is one of some texts (case and type matter), else to `false`.",
+    keys: &[
+        Key::needed("field", "the member that is looked at"),
+        Key::needed("values", "the texts that set the flag"),
+        Key::needed("into", "the member that is set"),
+        Key::optional(
+            "reason_into",
+            "no reason is written",
+            "a second member, set to the name of the first where the flag is set, else to null",
+        ),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "flag"
+field = "locale"
+values = ["RU", "VA", "MO"]
+into = "anomaly"
+reason_into = "anomaly_reason""#,
+        runs: &[
+            (
+                r#"{"locale":"VA"}"#,
+                r#"{"locale":"VA","anomaly":true,"anomaly_reason":"locale"}"#,
+            ),
+            (
+                r#"{"locale":"CA"}"#,
+                r#"{"locale":"CA","anomaly":false,"anomaly_reason":null}"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let field = section.needed_field("field", names);
     let values = section.needed_texts("values");
     let into = section.needed_field("into", names);

@@ -3,6 +3,7 @@
 use super::time::read_time;
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
@@ -15,7 +16,35 @@ struct FormatTime {
     format: Format,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "format-time",
+    about: "Writes a member's time another way, in the zone that `GREENROOM_TIMEZONE` names. Rejects (`invalid_timestamp`) an event whose member is no time, as `time` does.",
+    keys: &[
+        Key::needed("field", "the member that holds the time"),
+        Key::optional("into", "`field`: in place", "the member that is set"),
+        Key::needed("format", "how the time is written"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "format-time"
+field = "timestamp"
+into = "event_time"
+format = "rfc3339""#,
+        runs: &[
+            (
+                r#"{"timestamp":1694479551.9}"#,
+                r#"{"timestamp":1694479551.9,"event_time":"2023-09-12T00:45:51Z"}"#,
+            ),
+            (
+                r#"{}"#,
+                r#"rejected as invalid_timestamp: timestamp (absent) is no time of years 1 to 9999"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let field = section.needed_field("field", names);
     let into = section.field("into", names);
     let format = section.needed_choice("format", Format::NAMES);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Context, Step};
 use crate::pipeline::address;
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::masking::{self, Hashed, Masking};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
@@ -35,7 +36,42 @@ enum Canonical {
 const METHODS: &[(&str, Method)] = &[("keyed", Method::Keyed), ("plain", Method::Plain)];
 const CANONICALS: &[(&str, Canonical)] = &[("text", Canonical::Text), ("ip", Canonical::Ip)];
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "hash",
+    about: "Replaces members by the hash of their text, in lower-case hex. Rejects (`transformation_error`) an event whose member is no text.",
+    keys: &[
+        Key::needed("fields", "the members that are replaced"),
+        Key::needed(
+            "method",
+            "`keyed`: HMAC-SHA-256 of the member's name, a zero byte and its text; needs `GREENROOM_HASH_KEY`. `plain`: HMAC-SHA-256 of the text where there is a hash key, else its SHA-256",
+        ),
+        Key::or(
+            "canonical",
+            r#""text""#,
+            "`ip`: an address has one hash however it is written, and what is none is rejected (`invalid_ip`)",
+        ),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "hash"
+fields = ["ip"]
+method = "keyed"
+canonical = "ip""#,
+        runs: &[
+            (
+                r#"{"ip":"1.2.3.4"}"#,
+                r#"{"ip":"2c98727364d318e4d69cdf5a0cd9d443fabd2d99c958786b346ecf8a85dbac58"}"#,
+            ),
+            (
+                r#"{"ip":null}"#,
+                r#"rejected as transformation_error: ip is not a text, so it is not hashed"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names);
     let method = section.needed_choice("method", METHODS);
     let canonical = section.choice("canonical", CANONICALS);

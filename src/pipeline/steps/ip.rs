@@ -3,6 +3,7 @@
 use super::{Context, Step};
 use crate::pipeline::address;
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::json::Kind;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
@@ -13,7 +14,26 @@ struct Ip {
     fields: Vec<Slot>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "ip",
+    about: "Rejects (`invalid_ip`) an event whose member is not the text of an IPv4 address (four numbers without leading zeros) or an IPv6 address (a zone such as `%eth0` may follow).",
+    keys: &[Key::needed("fields", "the members that must be addresses")],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "ip"
+fields = ["ip"]"#,
+        runs: &[
+            (r#"{"ip":"2001:db8::1"}"#, r#"{"ip":"2001:db8::1"}"#),
+            (
+                r#"{"ip":"10.0.0.256"}"#,
+                r#"rejected as invalid_ip: ip is no IP address"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names)?;
     Some(Box::new(Ip { fields }))
 }

@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -12,7 +13,30 @@ struct KeepIf {
     values: Vec<Box<str>>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "keep-if",
+    about: "Keeps an event whose member is one of some texts (case and type matter) and filters all others.",
+    keys: &[
+        Key::needed("field", "the member that is looked at"),
+        Key::needed("values", "the texts that it may be"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "keep-if"
+field = "device_type"
+values = ["android"]"#,
+        runs: &[
+            (
+                r#"{"device_type":"android"}"#,
+                r#"{"device_type":"android"}"#,
+            ),
+            (r#"{"device_type":"iOS"}"#, r#"filtered"#),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let field = section.needed_field("field", names);
     let values = section.needed_texts("values");
     Some(Box::new(KeepIf {

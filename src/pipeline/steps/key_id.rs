@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -11,7 +12,20 @@ struct KeyId {
     into: Slot,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "key-id",
+    about: "Sets a member to the hash key's name: `GREENROOM_HASH_KEY_ID`, or the first 8 hex digits of a hash of the key itself. Needs `GREENROOM_HASH_KEY`.",
+    keys: &[Key::needed("into", "the member that is set")],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "key-id"
+into = "hash_key_id""#,
+        runs: &[(r#"{}"#, r#"{"hash_key_id":"be97bb7d"}"#)],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let into = section.needed_field("into", names)?;
     Some(Box::new(KeyId { into }))
 }

@@ -20,10 +20,10 @@ use std::fmt::Debug;
 use chrono_tz::Tz;
 
 use super::event::{Event, Lack};
+use super::guide::Chapter;
 use super::masking::Masking;
 use super::names::Names;
 use super::outcome::Stop;
-use super::section::Section;
 use super::time::Now;
 
 /// One piece of work on an event.
@@ -48,25 +48,22 @@ pub(super) struct Context<'a> {
     pub now: Now,
 }
 
-/// Reads a step's keys. None where a mistake was noted.
-type Read = fn(&mut Section<'_, '_>, &mut Names) -> Option<Box<dyn Step>>;
-
-/// All steps by the name that `do` takes.
-pub(super) const STEPS: &[(&str, Read)] = &[
-    ("require", require::read),
-    ("type", typed::read),
-    ("ip", ip::read),
-    ("time", time::read),
-    ("keep-if", keep_if::read),
-    ("default", default::read),
-    ("set", set::read),
-    ("hash", hash::read),
-    ("key-id", key_id::read),
-    ("categorise", categorise::read),
-    ("flag", flag::read),
-    ("format-time", format_time::read),
-    ("stamp", stamp::read),
-    ("select", select::read),
+/// All steps, by the name that `do` takes.
+pub(super) const STEPS: &[Chapter<Box<dyn Step>>] = &[
+    require::CHAPTER,
+    typed::CHAPTER,
+    ip::CHAPTER,
+    time::CHAPTER,
+    keep_if::CHAPTER,
+    default::CHAPTER,
+    set::CHAPTER,
+    hash::CHAPTER,
+    key_id::CHAPTER,
+    categorise::CHAPTER,
+    flag::CHAPTER,
+    format_time::CHAPTER,
+    stamp::CHAPTER,
+    select::CHAPTER,
 ];
 
 /// The ways to be missing by their names in a pipeline file.
@@ -78,7 +75,7 @@ pub(super) const LACKS: &[(&str, Lack)] = &[
 ];
 
 impl Lack {
-    fn explain(self) -> &'static str {
+    pub(super) fn explain(self) -> &'static str {
         match self {
             Lack::Absent => "absent",
             Lack::Null => "absent or null",
@@ -89,4 +86,4 @@ impl Lack {
 }
 
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;

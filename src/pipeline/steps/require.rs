@@ -2,6 +2,7 @@
 
 use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
@@ -12,7 +13,32 @@ struct Require {
     missing: Lack,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "require",
+    about: "Rejects (`missing_field`) an event that lacks one of these members; all that are missing are named.",
+    keys: &[
+        Key::needed("fields", "the members that there must be"),
+        Key::or("missing", r#""null""#, "what counts as missing"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "require"
+fields = ["user_id", "locale"]"#,
+        runs: &[
+            (
+                r#"{"user_id":"u1","locale":"CA"}"#,
+                r#"{"user_id":"u1","locale":"CA"}"#,
+            ),
+            (
+                r#"{"user_id":null}"#,
+                r#"rejected as missing_field: missing: user_id, locale"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names);
     let missing = section.choice("missing", LACKS).unwrap_or(Lack::Null);
     let fields = fields?;

@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -11,7 +12,23 @@ struct Select {
     fields: Vec<Slot>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "select",
+    about: "Keeps these members only, in this order. One that is absent stays so: `require` it to have it always.",
+    keys: &[Key::needed("fields", "the members that are kept")],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "select"
+fields = ["user_id", "locale"]"#,
+        runs: &[(
+            r#"{"locale":"CA","ip":"1.2.3.4","user_id":null}"#,
+            r#"{"user_id":null,"locale":"CA"}"#,
+        )],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names)?;
     Some(Box::new(Select { fields }))
 }

@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -12,7 +13,24 @@ struct Set {
     value: Box<str>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "set",
+    about: "Sets a member to a text: in place, or at the end where it is absent.",
+    keys: &[
+        Key::needed("into", "the member that is set"),
+        Key::needed("value", "the text"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "set"
+into = "source"
+value = "web""#,
+        runs: &[(r#"{"user_id":"u1"}"#, r#"{"user_id":"u1","source":"web"}"#)],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let into = section.needed_field("into", names);
     let value = section.needed_text("value");
     Some(Box::new(Set {

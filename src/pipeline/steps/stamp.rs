@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -13,7 +14,27 @@ struct Stamp {
     format: Format,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "stamp",
+    about: "Sets a member to the time at which the event is worked on, in the zone that `GREENROOM_TIMEZONE` names.",
+    keys: &[
+        Key::needed("into", "the member that is set"),
+        Key::needed("format", "how the time is written"),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "stamp"
+into = "processed_at"
+format = "rfc3339-millis""#,
+        runs: &[(
+            r#"{"processed_at":0,"user_id":"u1"}"#,
+            r#"{"processed_at":"2024-01-02T03:04:05.678Z","user_id":"u1"}"#,
+        )],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let into = section.needed_field("into", names);
     let format = section.needed_choice("format", Format::NAMES);
     Some(Box::new(Stamp {

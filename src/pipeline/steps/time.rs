@@ -2,6 +2,7 @@
 
 use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
@@ -14,7 +15,36 @@ struct Time {
     optional: Option<Lack>,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "time",
+    about: "Rejects (`invalid_timestamp`) an event whose member is no time: a number of Unix seconds (its fraction is cut), or the text of a whole number, in years 1 to 9999.",
+    keys: &[
+        Key::needed("fields", "the members that must be times"),
+        Key::optional(
+            "optional",
+            "none may lack",
+            "members that lack a value in this way pass",
+        ),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "time"
+fields = ["timestamp"]"#,
+        runs: &[
+            (
+                r#"{"timestamp":"1694479551"}"#,
+                r#"{"timestamp":"1694479551"}"#,
+            ),
+            (
+                r#"{"timestamp":"soon"}"#,
+                r#"rejected as invalid_timestamp: timestamp (text) is no time of years 1 to 9999"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names);
     let optional = section.choice("optional", LACKS);
     let fields = fields?;

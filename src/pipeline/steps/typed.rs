@@ -2,6 +2,7 @@
 
 use super::{Context, Step};
 use crate::pipeline::event::Event;
+use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::json::Kind;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
@@ -34,7 +35,39 @@ const KINDS: &[(&str, Option<Kind>)] = &[
 const OTHERWISE: &[(&str, Otherwise)] =
     &[("reject", Otherwise::Reject), ("filter", Otherwise::Filter)];
 
-pub(super) fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
+pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
+    name: "type",
+    about: "Rejects (`transformation_error`) or filters an event whose member is of another type.",
+    keys: &[
+        Key::needed("fields", "the members that are looked at"),
+        Key::or(
+            "allowed",
+            r#"["text"]"#,
+            "the types that they may have; `absent`: they may be missing",
+        ),
+        Key::or(
+            "otherwise",
+            r#""reject""#,
+            "what becomes of an event whose member has another",
+        ),
+    ],
+    examples: &[Example {
+        toml: r#"[[step]]
+do = "type"
+fields = ["user_id"]
+allowed = ["text", "number"]"#,
+        runs: &[
+            (r#"{"user_id":7}"#, r#"{"user_id":7}"#),
+            (
+                r#"{"user_id":[7]}"#,
+                r#"rejected as transformation_error: user_id is list, not text or number"#,
+            ),
+        ],
+    }],
+    read,
+};
+
+fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names);
     let allowed = section.choices("allowed", KINDS);
     let otherwise = section.choice("otherwise", OTHERWISE);
