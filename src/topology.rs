@@ -20,14 +20,17 @@ use crate::actors::producer::{self, Flush};
 use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Producer, Reports, Transformer, error_router, transformer,
 };
-use crate::flow::{Bench, Budget, Generations, Report, Suspects};
+use crate::flow::{Abandoned, Bench, Budget, Generations, Report, Suspects};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
 use crate::supervision::{
-    Ended, Escalation, Escalations, Exit, Handle, RestartLimits, Restarted, Spec, Supervisor,
-    SupervisorConfig, SystemClock,
+    Ended, Escalation, Escalations, Exit, Handle, Remedy, RestartLimits, Restarted, Spec,
+    Supervisor, SupervisorConfig, SystemClock,
 };
+
+/// How often it is looked how much abandoned threads hold.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a house is built from.
 #[derive(Clone)]
@@ -58,6 +61,7 @@ pub struct House {
     generations: Generations,
     suspects: Suspects,
     budget: Budget,
+    abandoned: Abandoned,
     reports: Reports,
     seat: Seat,
     consumer: Handle<Consumer>,
@@ -85,6 +89,7 @@ impl House {
             generations: Generations::default(),
             suspects: Suspects::default(),
             budget: Budget::new(plan.in_flight_bytes),
+            abandoned: Abandoned::default(),
             reports: Reports::new(),
             seat: Seat::default(),
             consumer: Handle::new("consumer"),
@@ -169,6 +174,7 @@ impl House {
             worker,
             bench: wiring.bench.clone(),
             suspects: self.suspects.clone(),
+            abandoned: self.abandoned.clone(),
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
         };
@@ -237,6 +243,7 @@ struct Death {
     worker: usize,
     bench: Bench,
     suspects: Suspects,
+    abandoned: Abandoned,
     reports: Reports,
     board: Board,
 }
@@ -251,10 +258,14 @@ impl Death {
             restarted,
         );
         let incarnation = restarted.incarnation.number();
-        let culprit = self.bench.clear(incarnation - 1);
-        if let Some((partition, offset)) = culprit.filter(|_| restarted.blamed) {
-            let cause = restarted.exit.to_string().into();
-            self.suspects.blame(partition, offset, cause);
+        if let Some(in_hand) = self.bench.clear(incarnation - 1) {
+            if restarted.exit == Exit::Hung {
+                self.abandoned.keep(&in_hand);
+            }
+            if let Some((partition, offset)) = in_hand.stopped_at().filter(|_| restarted.blamed) {
+                let cause = restarted.exit.to_string().into();
+                self.suspects.blame(partition, offset, cause);
+            }
         }
         self.reports.send(Report::WorkerRestarted {
             worker: self.worker,
@@ -264,9 +275,26 @@ impl Death {
 }
 
 impl House {
-    /// Waits until an actor cannot be helped by restarting it alone.
+    /// Waits until an actor cannot be helped by restarting it alone, or abandoned threads hold too
+    /// much for the others to work with.
     pub async fn escalation(&mut self) -> Escalation {
-        self.escalations.next().await
+        loop {
+            tokio::select! {
+                escalation = self.escalations.next() => return escalation,
+                () = tokio::time::sleep(LOOK) => self.look_at_abandoned(),
+            }
+        }
+    }
+
+    /// An abandoned thread keeps its credit, for its memory is in use; only the end of the process
+    /// gives it back (P4).
+    fn look_at_abandoned(&self) {
+        let (held, budget) = (self.abandoned.bytes(), self.budget.limit());
+        if held >= budget.div_ceil(2) {
+            let reason = format!("hung threads hold {held} bytes of a budget of {budget}");
+            self.supervisor
+                .escalate("supervisor", reason, Remedy::GiveUp);
+        }
     }
 
     /// Ends all actors at once and builds them anew; counts, suspicions and generations go on.

@@ -1,20 +1,47 @@
 //! The messages of the data path, in the order in which a record meets them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix::Message;
 
 use crate::counts::Delta;
 use crate::flow::generation::Lease;
 use crate::flow::intake::Dispatch;
-use crate::flow::{Batch, Partition};
+use crate::flow::{Batch, Partition, Suspicion};
 use crate::pipeline::Rejection;
 use crate::record::Outgoing;
 
-/// consumer → transformer: work on this batch.
+/// consumer → transformer: work on this batch. It names the batch and does not keep it, or the
+/// mailbox of a worker that hangs would keep the credit of all that waits there (P4).
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Work(pub Dispatch);
+pub struct Work {
+    worker: usize,
+    incarnation: u64,
+    batch: Weak<Batch>,
+    suspects: Vec<(i64, Suspicion)>,
+}
+
+impl Work {
+    pub fn of(dispatch: Dispatch) -> Work {
+        Work {
+            worker: dispatch.worker,
+            incarnation: dispatch.incarnation,
+            batch: Arc::downgrade(&dispatch.batch),
+            suspects: dispatch.suspects,
+        }
+    }
+
+    /// None where the batch is gone: it was rewound, or a replay has delivered it.
+    pub fn take_up(self) -> Option<Arc<Dispatch>> {
+        Some(Arc::new(Dispatch {
+            worker: self.worker,
+            incarnation: self.incarnation,
+            batch: self.batch.upgrade()?,
+            suspects: self.suspects,
+        }))
+    }
+}
 
 /// transformer → producer: a batch's outputs, and whether dead letters of it follow.
 #[derive(Message)]

@@ -212,14 +212,17 @@ impl Handler<Work> for Transformer {
     type Result = ();
 
     /// What was meant for an incarnation of before is replayed to this one.
-    fn handle(&mut self, Work(dispatch): Work, _: &mut Self::Context) {
+    fn handle(&mut self, work: Work, _: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         let incarnation = self.pulse.incarnation().number();
+        let Some(dispatch) = work.take_up() else {
+            return;
+        };
         if dispatch.incarnation != incarnation || !dispatch.batch.is_current() {
             return;
         }
         let bench = self.wiring.bench.clone();
-        bench.take_up(incarnation, dispatch.batch.clone());
+        bench.take_up(dispatch.clone());
         let begun = self.clock.now();
         match self.work(&dispatch) {
             Some(results) => self.hand_on(&dispatch, results),

@@ -47,7 +47,7 @@ pub struct Batch {
     received: u64,
     owner: AtomicU64,
     at: AtomicU32,
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Batch {
@@ -70,7 +70,7 @@ impl Batch {
             received,
             owner: AtomicU64::new(incarnation),
             at: AtomicU32::new(NOT_BEGUN),
-            _permit: permit,
+            permit,
         }
     }
 
@@ -98,6 +98,16 @@ impl Batch {
     /// False once the partition was revoked or rewound: the work is void (P3).
     pub fn is_current(&self) -> bool {
         self.lease.is_current()
+    }
+
+    /// The memory that it pays for, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.permit.bytes()
+    }
+
+    /// Whether its results are still to come, from whichever incarnation.
+    pub fn is_awaited(&self) -> bool {
+        self.is_current() && !self.is_handed_on()
     }
 
     /// The worker publishes the record it is at, so that after its death one knows which it was

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Batch, Partition};
+use super::intake::Dispatch;
 
 /// The batch a worker has in hand. It outlives the worker, so that after its death one knows which
 /// record it was at (P5), also where a rewind has struck the batch from the ledger meanwhile.
@@ -13,16 +13,16 @@ pub struct Bench(Arc<Mutex<InHand>>);
 struct InHand {
     /// The worker's incarnation: what an abandoned thread of an earlier one says does not count.
     incarnation: u64,
-    batch: Option<Arc<Batch>>,
+    dispatch: Option<Arc<Dispatch>>,
 }
 
 impl Bench {
     /// The worker begins with a batch.
-    pub fn take_up(&self, incarnation: u64, batch: Arc<Batch>) {
+    pub fn take_up(&self, dispatch: Arc<Dispatch>) {
         let mut hand = self.lock();
-        if incarnation >= hand.incarnation {
-            hand.incarnation = incarnation;
-            hand.batch = Some(batch);
+        if dispatch.incarnation >= hand.incarnation {
+            hand.incarnation = dispatch.incarnation;
+            hand.dispatch = Some(dispatch);
         }
     }
 
@@ -30,21 +30,19 @@ impl Bench {
     pub fn put_down(&self, incarnation: u64) {
         let mut hand = self.lock();
         if incarnation == hand.incarnation {
-            hand.batch = None;
+            hand.dispatch = None;
         }
     }
 
     /// Clears the bench of an incarnation that is dead or abandoned, or its batch would keep its
-    /// credit (P4): says which record it was at, if it was at one.
-    pub fn clear(&self, incarnation: u64) -> Option<(Partition, i64)> {
+    /// credit (P4): says what it had in hand.
+    pub fn clear(&self, incarnation: u64) -> Option<Arc<Dispatch>> {
         let mut hand = self.lock();
         if incarnation < hand.incarnation {
             return None;
         }
         hand.incarnation = incarnation + 1;
-        let batch = hand.batch.take()?;
-        let offset = batch.stopped_at()?;
-        Some((batch.partition(), offset))
+        hand.dispatch.take()
     }
 
     /// A panic elsewhere cannot leave a half-made entry, so a poisoned lock is as good as any.
@@ -54,20 +52,34 @@ impl Bench {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::flow::batch::tests::batch;
     use crate::flow::generation::{Generations, Tenure};
+    use crate::flow::{Batch, Partition};
+
+    pub(crate) fn dispatch(incarnation: u64, batch: &Arc<Batch>) -> Arc<Dispatch> {
+        Arc::new(Dispatch {
+            worker: 0,
+            incarnation,
+            batch: batch.clone(),
+            suspects: Vec::new(),
+        })
+    }
+
+    fn culprit(bench: &Bench, incarnation: u64) -> Option<(Partition, i64)> {
+        bench.clear(incarnation)?.stopped_at()
+    }
 
     #[test]
     fn p5_the_record_a_worker_died_at_is_known_though_a_rewind_came_first() {
         let mut tenure = Tenure::begin(&Generations::default());
         let (bench, batch) = (Bench::default(), Arc::new(batch(&tenure, 0, 10..13)));
-        bench.take_up(1, batch.clone());
+        bench.take_up(dispatch(1, &batch));
         assert!(batch.begin_record(1, 2));
         tenure.advance();
-        assert_eq!(bench.clear(1), Some((batch.partition(), 12)));
-        assert_eq!(bench.clear(1), None, "one death, one attempt");
+        assert_eq!(culprit(&bench, 1), Some((batch.partition(), 12)));
+        assert_eq!(culprit(&bench, 1), None, "one death, one attempt");
     }
 
     #[test]
@@ -75,26 +87,27 @@ mod tests {
         let tenure = Tenure::begin(&Generations::default());
         let batches = [0, 1].map(|sequence| Arc::new(batch(&tenure, sequence, 0..3)));
         let bench = Bench::default();
-        bench.take_up(1, batches[0].clone());
-        assert_eq!(bench.clear(1), None);
-        bench.take_up(2, batches[1].clone());
+        bench.take_up(dispatch(1, &batches[0]));
+        assert_eq!(culprit(&bench, 1), None);
+        bench.take_up(dispatch(2, &batches[1]));
         assert!(batches[1].begin_record(1, 2));
         assert!(batches[1].hand_on(1));
-        assert_eq!(bench.clear(2), None);
+        assert_eq!(culprit(&bench, 2), None);
     }
 
     #[test]
     fn p5_an_abandoned_thread_does_not_touch_its_successors_bench() {
         let tenure = Tenure::begin(&Generations::default());
-        let [old, new] = [0, 1].map(|sequence| Arc::new(batch(&tenure, sequence, 0..3)));
+        let [old, new]: [Arc<Batch>; 2] =
+            [0, 1].map(|sequence| Arc::new(batch(&tenure, sequence, 0..3)));
         let bench = Bench::default();
-        bench.take_up(1, new.clone());
-        assert_eq!(bench.clear(1), None);
+        bench.take_up(dispatch(1, &new));
+        assert_eq!(culprit(&bench, 1), None);
         assert!(new.pass_to(2));
-        bench.take_up(2, new.clone());
+        bench.take_up(dispatch(2, &new));
         assert!(new.begin_record(2, 1));
-        bench.take_up(1, old);
+        bench.take_up(dispatch(1, &old));
         bench.put_down(1);
-        assert_eq!(bench.clear(2), Some((new.partition(), 1)));
+        assert_eq!(culprit(&bench, 2), Some((new.partition(), 1)));
     }
 }

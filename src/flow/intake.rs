@@ -65,6 +65,14 @@ pub struct Dispatch {
     pub suspects: Vec<(i64, Suspicion)>,
 }
 
+impl Dispatch {
+    /// The record at which the worker stopped, where it had begun and not handed on (P5).
+    pub fn stopped_at(&self) -> Option<(Partition, i64)> {
+        let offset = self.batch.stopped_at()?;
+        Some((self.batch.partition(), offset))
+    }
+}
+
 /// What decides about reading, committing and rewinding.
 pub struct Intake {
     ledger: Ledger,

@@ -14,6 +14,7 @@
 //!
 //! Knows nothing of actix, Kafka and clocks.
 
+pub mod abandoned;
 pub mod batch;
 pub mod bench;
 pub mod credit;
@@ -24,6 +25,7 @@ pub mod outbox;
 pub mod stalls;
 pub mod suspects;
 
+pub use abandoned::Abandoned;
 pub use batch::{Batch, BatchId};
 pub use bench::Bench;
 pub use credit::Budget;

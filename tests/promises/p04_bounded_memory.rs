@@ -1,8 +1,14 @@
 //! P4: memory stays bounded, whatever the backlog and however long an outage.
 
-use greenroom::generator::{Generator, Kind, Profile};
+use std::time::Duration;
 
-use crate::harness::{Broker, Evidence, Pipes, Service, Settings, Topics, eventually, feed};
+use greenroom::generator::{Generator, Kind, Profile};
+use greenroom::supervision::Remedy;
+use greenroom::topology::Sabotage;
+
+use crate::harness::{
+    Broker, Evidence, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, feed,
+};
 use crate::storm::scaled;
 
 const MIB: u64 = 1 << 20;
@@ -15,6 +21,51 @@ fn watch(service: &Service, done: impl Fn() -> bool) -> u64 {
         done()
     });
     peak
+}
+
+fn hang(value: &[u8]) -> Option<Sabotage> {
+    // Longer than any test lasts: these threads never end.
+    let forever = Sabotage::Hang(Duration::from_secs(3600));
+    value.starts_with(b"hang").then_some(forever)
+}
+
+/// The record is found first and becomes a dead letter; then nobody is left who would ever give
+/// its memory back.
+#[test]
+fn p4_hung_threads_that_hold_half_the_budget_end_the_process() {
+    const BUDGET: usize = 256 << 10;
+    let lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_millis(500),
+        poison: Some(hang),
+        in_flight_bytes: BUDGET,
+        ..Terms::default()
+    });
+    lodger.write(&["hang".repeat(BUDGET / 16)]);
+    let escalation = lodger.escalation();
+    assert_eq!(escalation.remedy, Remedy::GiveUp);
+    let budget = format!("of a budget of {BUDGET}");
+    assert!(escalation.reason.contains(&budget), "{}", escalation.reason);
+    assert_eq!(lodger.topics.drain(&lodger.pipes.dead_letters).len(), 1);
+}
+
+/// What waits in a hung worker's mailbox is worked on by its successor, and its credit returns.
+#[test]
+fn p4_a_hung_workers_mailbox_keeps_no_credit() {
+    const BUDGET: usize = 256 << 10;
+    let mut lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_secs(2),
+        in_flight_bytes: BUDGET,
+        ..Terms::default()
+    });
+    lodger.sabotage("transformer-0", Sabotage::Hang(Duration::from_secs(3600)));
+    // Two of these do not fit into the budget: the second is read when the first's credit is back.
+    let value = "x".repeat(BUDGET / 6);
+    for written in 1..=2 {
+        lodger.write(std::slice::from_ref(&value));
+        eventually("it to be committed", || lodger.committed() == written);
+    }
+    assert_eq!(lodger.status.borrow().abandoned, 1);
+    lodger.move_out();
 }
 
 /// The input's broker lives on while the only one there is for the output is frozen: both are the

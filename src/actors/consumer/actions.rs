@@ -31,7 +31,7 @@ impl Reading {
                 Action::Seek(partition, offset) => self.seek(partition, offset)?,
                 Action::Send(dispatch) => {
                     let worker = &self.wiring.transformers[dispatch.worker];
-                    let _ = worker.send(Work(dispatch));
+                    let _ = worker.send(Work::of(dispatch));
                 }
                 Action::Commit(offsets) => self.commit(&offsets),
                 Action::Drained => self.drained = true,

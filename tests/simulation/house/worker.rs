@@ -76,14 +76,15 @@ impl Worker {
         if let Some(dispatch) = self.mailbox.pop_front()
             && dispatch.incarnation == self.incarnation
         {
-            self.bench.take_up(self.incarnation, dispatch.batch.clone());
+            let dispatch = Arc::new(dispatch);
+            self.bench.take_up(dispatch.clone());
             self.thread = Some(Thread::new(dispatch));
         }
     }
 }
 
 pub struct Thread {
-    dispatch: Dispatch,
+    dispatch: Arc<Dispatch>,
     at: usize,
     outgoing: Outgoing,
     rejects: Vec<Reject>,
@@ -92,7 +93,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    fn new(dispatch: Dispatch) -> Self {
+    fn new(dispatch: Arc<Dispatch>) -> Self {
         Thread {
             dispatch,
             at: 0,
@@ -254,7 +255,8 @@ impl House {
     /// hears of it.
     pub fn restart_worker(&mut self, index: usize, witness: &mut Witness) {
         let worker = &mut self.workers[index];
-        let culprit = worker.bench.clear(worker.incarnation);
+        let in_hand = worker.bench.clear(worker.incarnation);
+        let culprit = in_hand.and_then(|dispatch| dispatch.stopped_at());
         if let Some((partition, offset)) = culprit
             && worker.blames
         {
