@@ -18,7 +18,8 @@ use crate::actors::aggregator::{self, PublishLast};
 use crate::actors::consumer::{self, Order, Seat};
 use crate::actors::producer::{self, Flush};
 use crate::actors::{
-    Aggregator, Consumer, ErrorRouter, Producer, Reports, Transformer, error_router, transformer,
+    Aggregator, Consumer, ErrorRouter, Fences, Producer, Reports, Transformer, error_router,
+    transformer,
 };
 use crate::flow::{Abandoned, Bench, Budget, Generations, Report, Suspects};
 use crate::kafka;
@@ -63,6 +64,7 @@ pub struct House {
     budget: Budget,
     abandoned: Abandoned,
     reports: Reports,
+    fences: Fences,
     seat: Seat,
     consumer: Handle<Consumer>,
     transformers: Vec<Handle<Transformer>>,
@@ -81,7 +83,8 @@ impl House {
             stop_grace: Duration::from_secs(5),
             seed: u64::from(std::process::id()),
         };
-        let (supervisor, escalations) = Supervisor::start(config, Arc::new(SystemClock::new()));
+        let clock = Arc::new(SystemClock::new());
+        let (supervisor, escalations) = Supervisor::start(config, clock.clone());
         let transformers = 0..plan.transformers;
         let house = House {
             supervisor,
@@ -91,6 +94,7 @@ impl House {
             budget: Budget::new(plan.in_flight_bytes),
             abandoned: Abandoned::default(),
             reports: Reports::new(),
+            fences: Fences::new(&plan.kafka.instance, plan.restarts.period, clock),
             seat: Seat::default(),
             consumer: Handle::new("consumer"),
             transformers: transformers
@@ -122,6 +126,7 @@ impl House {
             topics: self.plan.outputs.clone(),
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
+            fences: self.fences.clone(),
             flush: self.plan.drain,
         };
         let make = move |pulse| Producer::new(pulse, wiring.clone());
@@ -197,6 +202,7 @@ impl House {
             suspects: self.suspects.clone(),
             board: self.plan.board.clone(),
             limits: self.plan.limits,
+            fences: self.fences.clone(),
             seat: self.seat.clone(),
         };
         let board = self.plan.board.clone();

@@ -15,7 +15,7 @@ use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
-use super::{Aggregator, Producer, Transformer};
+use super::{Aggregator, Fences, Producer, Transformer};
 use crate::flow::{Budget, Generations, Suspects};
 use crate::kafka;
 use crate::status::Board;
@@ -46,6 +46,7 @@ pub struct Wiring {
     pub suspects: Suspects,
     pub board: Board,
     pub limits: Limits,
+    pub fences: Fences,
     pub seat: Seat,
 }
 

@@ -14,6 +14,7 @@
 pub mod aggregator;
 pub mod consumer;
 pub mod error_router;
+pub mod fences;
 pub mod messages;
 pub mod producer;
 pub mod reports;
@@ -23,6 +24,7 @@ pub mod transformer;
 pub use aggregator::Aggregator;
 pub use consumer::Consumer;
 pub use error_router::ErrorRouter;
+pub use fences::Fences;
 pub use producer::Producer;
 pub use reports::Reports;
 pub use transformer::Transformer;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 
+use super::Fences;
 use super::messages::{DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
@@ -24,6 +25,7 @@ pub struct Wiring {
     pub topics: Vec<OutputTopic>,
     pub reports: Reports,
     pub board: Board,
+    pub fences: Fences,
     /// For what librdkafka still holds when all others have ended (P8).
     pub flush: Duration,
 }
@@ -270,7 +272,8 @@ impl Producer {
                 self.refused = true;
             }
             Class::Final(missing) => return Err(format!("{error}: {missing}")),
-            Class::Fenced | Class::Fatal => return Err(error.to_string()),
+            Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),
+            Class::Fatal => return Err(error.to_string()),
         }
         Ok(())
     }

@@ -211,6 +211,11 @@ impl Child {
         self.lives() && self.pulse.busy_for(now) > self.plan().hang_after
     }
 
+    /// Whether the incarnation that has ended said that no restart can help.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.pulse.is_hopeless()
+    }
+
     pub(super) fn status(&self, now: Moment) -> ActorStatus {
         ActorStatus {
             name: self.plan().name.clone(),

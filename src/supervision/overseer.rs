@@ -248,6 +248,9 @@ impl Overseer {
             let reason = "hung, and cannot be replaced while its thread lives".to_owned();
             return Fate::Escalate(Remedy::GiveUp, reason);
         }
+        if child.is_hopeless() {
+            return Fate::Escalate(Remedy::GiveUp, exit.to_string());
+        }
         match child.policy.on_exit(exit, blamed, now, &mut self.rng) {
             Decision::RestartAfter(wait) => Fate::Restart(wait),
             Decision::Escalate => {

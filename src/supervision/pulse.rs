@@ -37,6 +37,7 @@ struct Beat {
     busy_since: [AtomicU64; 2],
     suspect: AtomicBool,
     abandoned: AtomicBool,
+    hopeless: AtomicBool,
     failure: OnceLock<String>,
 }
 
@@ -48,6 +49,7 @@ impl Pulse {
             busy_since: [AtomicU64::new(IDLE), AtomicU64::new(IDLE)],
             suspect: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
+            hopeless: AtomicBool::new(false),
             failure: OnceLock::new(),
         };
         Pulse {
@@ -109,6 +111,16 @@ impl Pulse {
     /// [`Exit::Failed`](super::Exit::Failed). The first reason stays. Names and types only (P10).
     pub fn fail(&self, reason: impl Into<String>) {
         let _ = self.beat.failure.set(reason.into());
+    }
+
+    /// No restart can help: however the actor ends now, what follows is
+    /// [`GiveUp`](super::Remedy::GiveUp) at once. Say why with [`Pulse::fail`].
+    pub fn give_up(&self) {
+        self.beat.hopeless.store(true, Release);
+    }
+
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.beat.hopeless.load(Acquire)
     }
 
     /// True when another incarnation has taken over and nothing done here is of use any more.

@@ -64,6 +64,7 @@ enum Do {
     PanicInDrop,
     Stop,
     Fail,
+    GiveUp,
     Block(Block),
 }
 
@@ -122,6 +123,11 @@ impl Handler<Do> for Toy {
             Do::Stop => context.stop(),
             Do::Fail => {
                 self.pulse.fail("out of luck");
+                context.stop();
+            }
+            Do::GiveUp => {
+                self.pulse.give_up();
+                self.pulse.fail("no hope");
                 context.stop();
             }
             Do::Block(block) => block.hold(&self.pulse),

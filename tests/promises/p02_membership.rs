@@ -67,3 +67,39 @@ fn p2_static_members_come_and_go() {
             .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
     });
 }
+
+/// Each new client of the one takes the place of the other's, so neither would ever work: who is
+/// fenced twice goes, and names the twin. The other carries on.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p3_of_two_instances_with_one_name_one_goes_and_says_why() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, 2);
+    let settings = Settings::logins(broker, &pipes)
+        .with("GREENROOM_STATIC_MEMBERSHIP", "true")
+        .with("GREENROOM_INSTANCE", "twin");
+    let mut first = Service::ready(&settings);
+    let mut second = Service::start(&settings);
+    let mut codes = [None, None];
+    eventually("one of the two to go", || {
+        codes = [first.ended(), second.ended()];
+        codes.iter().any(Option::is_some)
+    });
+    let (gone, survivor) = match codes {
+        [Some(code), None] => ((code, first), second),
+        [None, Some(code)] => ((code, second), first),
+        both => panic!("only one has to go: {both:?}"),
+    };
+    assert_eq!(gone.0.code(), Some(1));
+    let log = gone.1.log();
+    let last = log.lines().last().expect("a last line");
+    assert!(last.contains("GREENROOM_INSTANCE set to `twin`"), "{last}");
+
+    let mut usual = Generator::new(Profile::new(Kind::Usual, 3));
+    feed(&topics, &pipes, 1000, &mut usual);
+    eventually("the other to carry on", || {
+        topics.committed(&pipes.group, &pipes.input) == 1000
+    });
+    assert_eq!(survivor.number("/records/produced"), 1000);
+}

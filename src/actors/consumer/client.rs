@@ -116,12 +116,7 @@ impl Reading {
                 tracing::error!(%error, missing, "the broker refuses us");
                 self.wiring.board.not_ready(Latch::Group, missing);
             }
-            Class::Fenced => {
-                let instance = &self.wiring.kafka.instance;
-                return Err(format!(
-                    "{error}: does another instance run as `{instance}`?"
-                ));
-            }
+            Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),
             Class::Fatal => return Err(error.to_string()),
         }
         Ok(())

@@ -69,6 +69,19 @@ async fn p7_the_hang_of_an_irreplaceable_actor_gives_up() {
 }
 
 #[tokio::test]
+async fn p7_an_actor_that_no_restart_can_help_gives_up_at_once() {
+    let mut stage = Stage::new();
+    let toy = stage.spawn("toy").await;
+    toy.send(Do::GiveUp).expect("the toy lives");
+    let escalation = patiently(stage.escalations.next()).await;
+    assert_eq!(
+        (escalation.reason.as_str(), escalation.remedy),
+        ("failed: no hope", Remedy::GiveUp)
+    );
+    stage.until("toy", |t| t.state == State::Stopped).await;
+}
+
+#[tokio::test]
 async fn p7_the_owner_may_escalate_and_two_actors_of_one_name_give_up() {
     let mut stage = Stage::new();
     stage.spawn("toy").await;

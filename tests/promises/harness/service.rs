@@ -132,11 +132,16 @@ impl Service {
         assert!(sent.success());
     }
 
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process can be asked")
+    }
+
     /// Waits until it ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         let mut ended = None;
         eventually("the service to end", || {
-            ended = self.child.try_wait().expect("the process can be asked");
+            ended = self.ended();
             ended.is_some()
         });
         ended.expect("it has ended")
