@@ -57,8 +57,10 @@ pub enum State {
 /// Records since the process began, and those under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Records {
+    /// Records that were read. One that is read again, after a rewind, is no other record: it is
+    /// produced, filtered or rejected once, or still in flight.
     pub consumed: u64,
-    /// Outputs that the broker has acknowledged.
+    /// Records whose outputs the broker has acknowledged.
     pub produced: u64,
     pub filtered: u64,
     pub rejected: u64,

@@ -21,7 +21,7 @@ use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Fences, Producer, Reports, Transformer, error_router,
     transformer,
 };
-use crate::flow::{Abandoned, Bench, Budget, Generations, Report, Suspects};
+use crate::flow::{Abandoned, Bench, Budget, Generations, Marks, Report, Suspects};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
@@ -61,6 +61,7 @@ pub struct House {
     escalations: Escalations,
     generations: Generations,
     suspects: Suspects,
+    marks: Marks,
     budget: Budget,
     abandoned: Abandoned,
     reports: Reports,
@@ -91,6 +92,7 @@ impl House {
             escalations,
             generations: Generations::default(),
             suspects: Suspects::default(),
+            marks: Marks::default(),
             budget: Budget::new(plan.in_flight_bytes),
             abandoned: Abandoned::default(),
             reports: Reports::new(),
@@ -140,7 +142,6 @@ impl House {
     fn error_router(&self) -> Spec<ErrorRouter> {
         let wiring = error_router::Wiring {
             producer: self.producer.clone(),
-            board: self.plan.board.clone(),
             pipeline: self.plan.pipeline.clone(),
             max_bytes: self.plan.dead_letter_bytes,
         };
@@ -200,6 +201,7 @@ impl House {
             budget: self.budget.clone(),
             generations: self.generations.clone(),
             suspects: self.suspects.clone(),
+            marks: self.marks.clone(),
             board: self.plan.board.clone(),
             limits: self.plan.limits,
             fences: self.fences.clone(),

@@ -16,7 +16,7 @@ use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Aggregator, Fences, Producer, Transformer};
-use crate::flow::{Budget, Generations, Suspects};
+use crate::flow::{Budget, Generations, Marks, Suspects};
 use crate::kafka;
 use crate::status::Board;
 use crate::supervision::{Handle, Pulse};
@@ -44,6 +44,7 @@ pub struct Wiring {
     pub budget: Budget,
     pub generations: Generations,
     pub suspects: Suspects,
+    pub marks: Marks,
     pub board: Board,
     pub limits: Limits,
     pub fences: Fences,

@@ -12,7 +12,6 @@ use super::sabotage::Sabotage;
 use crate::flow::Batch;
 use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
-use crate::status::Board;
 use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock};
 use crate::telemetry::Repeats;
 
@@ -23,7 +22,6 @@ const SAY: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Wiring {
     pub producer: Handle<Producer>,
-    pub board: Board,
     pub pipeline: Compiled,
     /// What the dead letters' topics take at most, in bytes.
     pub max_bytes: usize,
@@ -67,11 +65,10 @@ impl ErrorRouter {
         letters
     }
 
-    /// Every failure is counted and said, if only as one of many like it (P6).
+    /// Every failure is said, if only as one of many like it (P6).
     fn tell(&mut self, batch: &Batch, records: &[RejectedRecord]) {
         for record in records {
             let error_type = record.rejection.error_type.as_str();
-            self.wiring.board.rejected(error_type, 1);
             let repeats = self.repeats.entry(error_type);
             let repeats = repeats.or_insert_with(|| Repeats::new(SAY));
             let Some(held) = repeats.admit(self.clock.now().since(Moment::START)) else {

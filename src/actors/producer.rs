@@ -153,7 +153,6 @@ impl Producer {
             return;
         };
         if acknowledged.kind == Kind::Outputs {
-            board.produced(u64::from(records));
             let now = Duration::from_nanos(unix_nanos());
             let ages = acknowledged.timestamps().map(|timestamp| {
                 now.saturating_sub(Duration::from_millis(u64::try_from(timestamp).unwrap_or(0)))

@@ -9,7 +9,7 @@ use super::sabotage::{Poison, Sabotage};
 use super::{Aggregator, ErrorRouter, Producer};
 use crate::counts::{Accumulator, Delta};
 use crate::flow::intake::Dispatch;
-use crate::flow::{Batch, Bench, Suspicion};
+use crate::flow::{Batch, Bench, Outcomes, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
 use crate::record::{Outgoing, Record, Records};
 use crate::status::Board;
@@ -46,6 +46,8 @@ pub struct Transformer {
 struct Results {
     outputs: Outgoing,
     rejected: Vec<RejectedRecord>,
+    /// Of those whose outcome is to be told.
+    produced: u64,
     filtered: Vec<(FilterReason, u64)>,
 }
 
@@ -85,7 +87,8 @@ impl Transformer {
                 Some(verdict) => results.reject(index, &suspicion, verdict),
                 None => {
                     let outcome = self.process(record, index, now, counted, &mut results.outputs);
-                    results.add(index, &suspicion, outcome);
+                    let told = record.offset() >= batch.range().told_from;
+                    results.add(index, &suspicion, outcome, u64::from(told));
                 }
             }
         }
@@ -147,12 +150,28 @@ impl Transformer {
         if !batch.is_current() || !batch.hand_on(dispatch.incarnation) {
             return;
         }
-        for (reason, records) in &results.filtered {
-            let reason = self.wiring.pipeline.reason(*reason);
-            self.wiring.board.filtered(reason, *records);
-        }
+        batch.close(self.outcomes(batch, &results));
         results.outputs.shrink_to_fit();
         self.send(batch, results, delta);
+    }
+
+    /// They are told once the batch is settled, and so once for each record.
+    fn outcomes(&self, batch: &Batch, results: &Results) -> Outcomes {
+        let mut outcomes = Outcomes {
+            produced: results.produced,
+            ..Outcomes::default()
+        };
+        for (reason, records) in &results.filtered {
+            let reason = self.wiring.pipeline.reason(*reason).to_owned();
+            *outcomes.filtered.entry(reason).or_default() += records;
+        }
+        for record in &results.rejected {
+            let offset = batch.records().get(record.index).offset();
+            let error_type = record.rejection.error_type.as_str();
+            let told = u64::from(offset >= batch.range().told_from);
+            *outcomes.rejected.entry(error_type).or_default() += told;
+        }
+        outcomes
     }
 
     /// An actor that is gone is being replaced, and a rewind follows: nothing is lost with what
@@ -178,18 +197,19 @@ impl Transformer {
 }
 
 impl Results {
-    fn add(&mut self, index: usize, suspicion: &Suspicion, outcome: Outcome) {
+    /// `told` is 1 where the record's outcome is to be told, else 0.
+    fn add(&mut self, index: usize, suspicion: &Suspicion, outcome: Outcome, told: u64) {
         match outcome {
-            Outcome::Emitted => {}
-            Outcome::Filtered(reason) => self.filter(reason),
+            Outcome::Emitted => self.produced += told,
+            Outcome::Filtered(reason) => self.filter(reason, told),
             Outcome::Rejected(rejection) => self.reject(index, suspicion, rejection),
         }
     }
 
-    fn filter(&mut self, reason: FilterReason) {
+    fn filter(&mut self, reason: FilterReason, told: u64) {
         match self.filtered.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, records)) => *records += 1,
-            None => self.filtered.push((reason, 1)),
+            Some((_, records)) => *records += told,
+            None => self.filtered.push((reason, told)),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The batch: the message that travels through the house.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::Partition;
 use super::credit::Permit;
 use super::generation::{Generation, Lease};
+use super::{Outcomes, Partition};
 use crate::record::Records;
 
 /// Names a batch within the process.
@@ -31,6 +32,8 @@ pub struct Range {
     pub next: i64,
     /// Records below it were counted before the last restart or rewind (P11).
     pub count_from: i64,
+    /// The outcomes of records below it were told before, by a consumer of before.
+    pub told_from: i64,
 }
 
 /// Records of one partition in offset order, read under one generation.
@@ -45,6 +48,7 @@ pub struct Batch {
     range: Range,
     records: Records,
     received: u64,
+    outcomes: OnceLock<Outcomes>,
     owner: AtomicU64,
     at: AtomicU32,
     permit: Permit,
@@ -68,6 +72,7 @@ impl Batch {
             range,
             records,
             received,
+            outcomes: OnceLock::new(),
             owner: AtomicU64::new(incarnation),
             at: AtomicU32::new(NOT_BEGUN),
             permit,
@@ -137,6 +142,16 @@ impl Batch {
             .is_ok()
     }
 
+    /// Whoever has handed on says how the records end, once all of them are delivered.
+    pub fn close(&self, outcomes: Outcomes) {
+        let _ = self.outcomes.set(outcomes);
+    }
+
+    /// How its records end; nothing before it is handed on.
+    pub fn outcomes(&self) -> Outcomes {
+        self.outcomes.get().cloned().unwrap_or_default()
+    }
+
     /// Passes the batch to a later incarnation. False where it was handed on already.
     #[must_use]
     pub fn pass_to(&self, incarnation: u64) -> bool {
@@ -187,6 +202,7 @@ pub(crate) mod tests {
             base: offsets.start,
             next: offsets.end,
             count_from: 0,
+            told_from: 0,
         };
         let permit = Budget::new(1).take(1).expect("an empty budget grants");
         Batch::new(id, tenure.lease(), range, (records, permit), 1, 0)

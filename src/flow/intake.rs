@@ -18,7 +18,7 @@ use super::credit::Permit;
 use super::generation::{Generations, Lease, Tenure};
 use super::ledger::Ledger;
 use super::suspects::{Suspects, Suspicion};
-use super::{Generation, Partition, Refusal, Report};
+use super::{Generation, Marks, Outcomes, Partition, Refusal, Report};
 use crate::record::Records;
 
 mod rebalance;
@@ -78,6 +78,7 @@ pub struct Intake {
     ledger: Ledger,
     suspects: Suspects,
     generations: Generations,
+    marks: Marks,
     drain: Duration,
     workers: Vec<Worker>,
     lanes: BTreeMap<Partition, Lane>,
@@ -100,6 +101,7 @@ struct Lane {
     /// The offset after the last record read.
     position: i64,
     count_from: i64,
+    told_from: i64,
     sequence: u64,
 }
 
@@ -118,6 +120,7 @@ impl Intake {
         drain: Duration,
         generations: Generations,
         suspects: Suspects,
+        marks: Marks,
     ) -> Self {
         let seat = |incarnation| Worker {
             incarnation,
@@ -127,6 +130,7 @@ impl Intake {
             ledger: Ledger::default(),
             suspects,
             generations,
+            marks,
             drain,
             workers: workers.into_iter().map(seat).collect(),
             lanes: BTreeMap::new(),
@@ -158,18 +162,27 @@ impl Intake {
 
     /// Makes a batch of records that [`Intake::wants`], writes it down and sends it on.
     /// `received` is in Unix nanoseconds. Records that were read before are none of ours: where
-    /// the client and we disagree, the partition is read again.
-    pub fn read(&mut self, partition: Partition, records: Records, permit: Permit, received: u64) {
+    /// the client and we disagree, the partition is read again. Says how many of the records this
+    /// process has never read before.
+    pub fn read(
+        &mut self,
+        partition: Partition,
+        records: Records,
+        permit: Permit,
+        received: u64,
+    ) -> usize {
         let Some(last) = records.len().checked_sub(1) else {
-            return;
+            return 0;
         };
         let (first, next) = (records.get(0).offset(), records.get(last).offset() + 1);
         let Some(lane) = self.lanes.get_mut(&partition) else {
-            return;
+            return 0;
         };
         if first < lane.position {
-            return self.rewind(partition);
+            self.rewind(partition);
+            return 0;
         }
+        let new = self.marks.read(partition, &records);
         let worker = lane.worker;
         let incarnation = self.workers[worker].incarnation;
         let (id, range) = lane.advance(partition, next);
@@ -185,13 +198,25 @@ impl Intake {
         ));
         self.ledger.append(worker, batch.clone());
         self.send(worker, batch);
+        new
+    }
+
+    /// What became of the records that were settled since the last call.
+    pub fn take_outcomes(&mut self) -> Outcomes {
+        self.ledger.take_outcomes()
     }
 
     /// Takes in what another actor reports.
     pub fn report(&mut self, report: Report, now: Duration) {
         match report {
-            Report::Delivered(id) => self.ledger.delivered(id),
-            Report::Counted(id) => self.ledger.counted(id),
+            Report::Delivered(id) => {
+                self.ledger.delivered(id);
+                self.mark_settled(id.partition);
+            }
+            Report::Counted(id) => {
+                self.ledger.counted(id);
+                self.mark_settled(id.partition);
+            }
             Report::Restored {
                 partition,
                 generation,
@@ -265,6 +290,12 @@ impl Intake {
         lane.begin_reading(start, next_offset);
         if !self.assigning_restored(partition) {
             self.actions.push(Action::Seek(partition, start));
+        }
+    }
+
+    fn mark_settled(&self, partition: Partition) {
+        if let Some(settled) = self.ledger.settled(partition) {
+            self.marks.settle(partition, settled);
         }
     }
 
@@ -369,6 +400,7 @@ impl Lane {
             base: self.position,
             next,
             count_from: self.count_from,
+            told_from: self.told_from,
         };
         self.sequence += 1;
         self.position = next;

@@ -11,12 +11,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Batch, BatchId, Generation, Partition};
+use super::{Batch, BatchId, Generation, Outcomes, Partition};
 
 /// Batches not yet settled, per partition, in offset order.
 #[derive(Debug, Default)]
 pub struct Ledger {
     lanes: BTreeMap<Partition, Lane>,
+    /// Of what was settled since they were last taken.
+    outcomes: Outcomes,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,8 @@ struct Entry {
     worker: usize,
     /// None once delivered: the payload is dropped and its credit returns.
     batch: Option<Arc<Batch>>,
+    /// Known once delivered.
+    outcomes: Outcomes,
     counted: bool,
 }
 
@@ -70,6 +74,7 @@ impl Ledger {
                 since,
                 worker,
                 batch: Some(batch),
+                outcomes: Outcomes::default(),
                 counted: false,
             });
         }
@@ -77,22 +82,22 @@ impl Ledger {
 
     /// Every record of the batch has reached its end. An old generation's word is ignored (P3).
     pub fn delivered(&mut self, id: BatchId) {
-        if let Some(lane) = self.lane(id)
-            && let Some(entry) = lane.entry(id.sequence)
-        {
-            entry.batch = None;
-            lane.settle();
-        }
+        self.note(id, |entry| {
+            if let Some(batch) = entry.batch.take() {
+                entry.outcomes = batch.outcomes();
+            }
+        });
     }
 
     /// The batch's counts are durable.
     pub fn counted(&mut self, id: BatchId) {
-        if let Some(lane) = self.lane(id)
-            && let Some(entry) = lane.entry(id.sequence)
-        {
-            entry.counted = true;
-            lane.settle();
-        }
+        self.note(id, |entry| entry.counted = true);
+    }
+
+    /// What became of the records that were settled since the last call. Each is settled once,
+    /// however often it was read (P6).
+    pub fn take_outcomes(&mut self) -> Outcomes {
+        std::mem::take(&mut self.outcomes)
     }
 
     /// What is settled and not known to be committed: the offsets to commit.
@@ -175,6 +180,17 @@ impl Ledger {
             .filter(|lane| lane.generation == id.generation)
     }
 
+    /// Notes what became of a batch, and what that settles.
+    fn note(&mut self, id: BatchId, change: impl FnOnce(&mut Entry)) {
+        let lane = self.lanes.get_mut(&id.partition);
+        if let Some(lane) = lane.filter(|lane| lane.generation == id.generation)
+            && let Some(entry) = lane.entry(id.sequence)
+        {
+            change(entry);
+            lane.settle(&mut self.outcomes);
+        }
+    }
+
     fn held_by(&self, worker: usize) -> impl Iterator<Item = &Arc<Batch>> {
         self.lanes
             .values()
@@ -190,14 +206,12 @@ impl Lane {
         self.entries.get_mut(usize::try_from(index).ok()?)
     }
 
-    fn settle(&mut self) {
-        while let Some(entry) = self.entries.front()
-            && entry.batch.is_none()
-            && entry.counted
-        {
+    fn settle(&mut self, outcomes: &mut Outcomes) {
+        let is_settled = |entry: &mut Entry| entry.batch.is_none() && entry.counted;
+        while let Some(entry) = self.entries.pop_front_if(is_settled) {
             self.settled = entry.next;
             self.first += 1;
-            self.entries.pop_front();
+            outcomes.add(entry.outcomes);
         }
     }
 }

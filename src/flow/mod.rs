@@ -21,7 +21,9 @@ pub mod credit;
 pub mod generation;
 pub mod intake;
 pub mod ledger;
+pub mod marks;
 pub mod outbox;
+pub mod outcomes;
 pub mod stalls;
 pub mod suspects;
 
@@ -31,7 +33,9 @@ pub use bench::Bench;
 pub use credit::Budget;
 pub use generation::{Generation, Generations};
 pub use intake::{Action, Intake};
+pub use marks::Marks;
 pub use outbox::Outbox;
+pub use outcomes::Outcomes;
 pub use stalls::Stalls;
 pub use suspects::{Suspects, Suspicion};
 

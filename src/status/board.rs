@@ -107,22 +107,22 @@ impl Board {
         }))
     }
 
-    /// So many records were read.
+    /// So many records were read, none of them for a second time.
     pub fn consumed(&self, records: u64) {
         add(&self.0.counters.consumed, records);
     }
 
-    /// So many outputs were acknowledged.
+    /// So many records are settled whose outputs were acknowledged.
     pub fn produced(&self, records: u64) {
         add(&self.0.counters.produced, records);
     }
 
-    /// So many records were filtered. The reason is a pipeline's word, never a record's (P10).
+    /// So many settled records were filtered. The reason is a pipeline's word, never a record's (P10).
     pub fn filtered(&self, reason: &str, records: u64) {
         add_named(&mut self.notes().filtered, reason, records);
     }
 
-    /// So many records became dead letters.
+    /// So many settled records became dead letters.
     pub fn rejected(&self, error_type: &str, records: u64) {
         add_named(&mut self.notes().rejected, error_type, records);
     }

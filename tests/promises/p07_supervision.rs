@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use greenroom::status::Records;
 use greenroom::supervision::{Remedy, RestartLimits};
 use greenroom::topology::Sabotage;
 
@@ -17,21 +18,35 @@ fn events(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(event).collect()
 }
 
-/// Each actor panics and stops in turn, with records under way all the while.
+/// Each actor panics and stops in turn, with records under way all the while. None of them is lost,
+/// and none is counted twice.
 fn replace_each_of(actors: &[&str], mut lodger: Lodger) {
-    let mut written = 0;
+    let (mut written, mut rejects) = (0, 0);
     for actor in actors {
         for order in [Sabotage::Panic, Sabotage::Stop] {
             let before = lodger.restarts(actor);
-            lodger.write(&events(written..written + 500));
+            lodger.write(&events(written..written + 250));
             lodger.sabotage(actor, order);
+            lodger.write(&["no event".to_owned()]);
+            lodger.write(&events(written + 250..written + 500));
             written += 500;
+            rejects += 1;
             eventually("the replacement", || lodger.restarts(actor) > before);
         }
     }
     eventually("all to be committed", || {
-        lodger.committed() == written as i64
+        lodger.committed() == (written + rejects) as i64
     });
+    let told = Records {
+        consumed: (written + rejects) as u64,
+        produced: written as u64,
+        rejected: rejects as u64,
+        ..Records::default()
+    };
+    eventually("nothing to be in flight", || {
+        lodger.records().in_flight == 0 && lodger.records().in_flight_bytes == 0
+    });
+    assert_eq!(lodger.records(), told, "P6: each record has one end");
     let mut users = lodger.users();
     users.sort_by_key(|user| user.parse::<usize>().expect("a number"));
     let all: Vec<_> = (0..written).map(|number| number.to_string()).collect();

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use greenroom::counts::Tally;
 use greenroom::flow::generation::Lease;
-use greenroom::flow::{Batch, Budget, Generations, Intake, Outbox, Partition, Report, Suspects};
+use greenroom::flow::{
+    Batch, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Suspects,
+};
 use greenroom::record::Outgoing;
 
 use crate::kafka::{Client, Kafka};
@@ -141,6 +143,7 @@ impl House {
             DRAIN,
             generations.clone(),
             suspects.clone(),
+            Marks::default(),
         );
         House {
             life,

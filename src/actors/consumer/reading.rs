@@ -51,6 +51,7 @@ impl Reading {
             wiring.limits.drain,
             wiring.generations.clone(),
             wiring.suspects.clone(),
+            wiring.marks.clone(),
         );
         let joining = "the consumer group is not joined yet";
         wiring.board.not_ready(Latch::Group, joining);
@@ -78,6 +79,7 @@ impl Reading {
     /// Reads until all is drained, the actor is gone, or something final happens.
     pub fn run(mut self) -> Result<(), String> {
         let end = self.read_on();
+        self.tell_outcomes();
         if self.drained {
             self.wiring.board.set_partitions(Vec::new());
         } else {
@@ -107,6 +109,7 @@ impl Reading {
         while let Ok(report) = self.reports.try_recv() {
             self.intake.report(report, self.now());
         }
+        self.tell_outcomes();
         self.keep_time()?;
         // Before anything is admitted: what waits of a partition that is to be read again is void.
         self.act()?;
@@ -116,9 +119,9 @@ impl Reading {
 
     fn admit(&mut self) {
         let (intake, budget) = (&mut self.intake, &self.wiring.budget);
-        let admitted = self.waiting.admit(intake, budget, unix_nanos());
-        if admitted > 0 {
-            self.wiring.board.consumed(admitted as u64);
+        let new = self.waiting.admit(intake, budget, unix_nanos());
+        if new > 0 {
+            self.wiring.board.consumed(new as u64);
         }
     }
 

@@ -42,10 +42,10 @@ impl Waiting {
         self.runs.retain(|(of, _)| *of != partition);
     }
 
-    /// Hands runs to the intake, as far as credit goes, and says how many records that were.
+    /// Hands runs to the intake, as far as credit goes, and says how many records were new to it.
     /// `received` is in Unix nanoseconds.
     pub fn admit(&mut self, intake: &mut Intake, budget: &Budget, received: u64) -> usize {
-        let mut admitted = 0;
+        let mut new = 0;
         while let Some((partition, records)) = self.runs.pop_front() {
             if intake.wants(partition).is_none() {
                 continue;
@@ -54,9 +54,8 @@ impl Waiting {
                 self.runs.push_front((partition, records));
                 break;
             };
-            admitted += records.len();
-            intake.read(partition, records, permit, received);
+            new += intake.read(partition, records, permit, received);
         }
-        admitted
+        new
     }
 }

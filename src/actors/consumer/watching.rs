@@ -17,6 +17,20 @@ impl Reading {
         board.set_partitions(partitions.collect());
     }
 
+    /// Records are counted by their ends once they are settled, as they were counted once when they
+    /// were read: what is consumed is produced, filtered, rejected or in flight, whatever was read
+    /// again meanwhile (P6).
+    pub(super) fn tell_outcomes(&mut self) {
+        let (outcomes, board) = (self.intake.take_outcomes(), &self.wiring.board);
+        board.produced(outcomes.produced);
+        for (reason, records) in outcomes.filtered {
+            board.filtered(&reason, records);
+        }
+        for (error_type, records) in outcomes.rejected {
+            board.rejected(error_type, records);
+        }
+    }
+
     fn describe(&self, lane: &LaneStatus) -> PartitionStatus {
         let named = self.name(lane.partition);
         let seen = self.client.low_high_seen(&named);

@@ -78,6 +78,7 @@ impl Intake {
             },
             position: start,
             count_from: start,
+            told_from: self.marks.settled(partition),
             sequence: 0,
         };
         self.lanes.insert(partition, lane);

@@ -1,6 +1,8 @@
 use super::*;
 use crate::flow::credit::Budget;
 
+mod ends;
+
 const DRAIN: Duration = Duration::from_secs(5);
 const NOW: Duration = Duration::from_secs(100);
 
@@ -8,6 +10,7 @@ const NOW: Duration = Duration::from_secs(100);
 struct Desk {
     intake: Intake,
     suspects: Suspects,
+    marks: Marks,
     sent: Vec<Dispatch>,
 }
 
@@ -30,10 +33,21 @@ fn offsets(offsets: &[(Partition, i64)]) -> String {
 impl Desk {
     /// With two workers, both in their first incarnation.
     fn new() -> Self {
+        Desk::with(Marks::default())
+    }
+
+    fn with(marks: Marks) -> Self {
         let suspects = Suspects::default();
         let generations = Generations::default();
         Desk {
-            intake: Intake::new(vec![1, 1], DRAIN, generations, suspects.clone()),
+            intake: Intake::new(
+                vec![1, 1],
+                DRAIN,
+                generations,
+                suspects.clone(),
+                marks.clone(),
+            ),
+            marks,
             suspects,
             sent: Vec::new(),
         }
@@ -145,6 +159,7 @@ fn an_assignment_is_answered_once_all_of_it_is_restored() {
         base: 7,
         next: 12,
         count_from: 12,
+        told_from: 0,
     };
     assert_eq!(range, expected, "a gap belongs to the batch after it");
 }

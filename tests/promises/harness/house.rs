@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
-use greenroom::status::{Board, Identity};
+use greenroom::status::{Board, Identity, Records};
 use greenroom::supervision::{Ended, Escalation, RestartLimits, Status};
 use greenroom::topology::{House, Limits, OutputTopic, Plan, Poison, Sabotage, Store};
 use rdkafka::message::Message;
@@ -47,6 +47,7 @@ pub struct Lodger {
     pub topics: Topics,
     pub status: watch::Receiver<Status>,
     pub pipes: Pipes,
+    board: Board,
     _embedded: Option<EmbeddedBroker>,
     orders: orders::UnboundedSender<Order>,
     thread: Option<JoinHandle<()>>,
@@ -77,7 +78,7 @@ impl Lodger {
             None => Pipes::lay(&topics, terms.partitions),
         };
         let board = board();
-        let plan = plan(bootstrap, logins(&pipes), &terms, board);
+        let plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
         let (orders, taken) = orders::unbounded_channel();
         let (tell, status) = mpsc::channel();
         let thread = std::thread::spawn(move || live(plan, taken, &tell));
@@ -85,6 +86,7 @@ impl Lodger {
             topics,
             status: status.recv().expect("the house starts"),
             pipes,
+            board,
             _embedded: embedded,
             orders,
             thread: Some(thread),
@@ -108,6 +110,11 @@ impl Lodger {
     pub fn restarts(&self, actor: &str) -> u64 {
         let status = self.status.borrow();
         status.actor(actor).map_or(0, |actor| actor.restarts())
+    }
+
+    /// What the service says of its records.
+    pub fn records(&self) -> Records {
+        self.board.snapshot().records
     }
 
     pub fn committed(&self) -> i64 {

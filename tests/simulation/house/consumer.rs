@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use greenroom::flow::intake::Dispatch;
-use greenroom::flow::{Action, Batch, Intake, Partition, Report};
+use greenroom::flow::{Action, Batch, Intake, Marks, Partition, Report};
 use greenroom::record::Records;
 
 use super::worker::value_of;
@@ -179,7 +179,7 @@ impl House {
             .map(|worker| worker.incarnation)
             .collect();
         let (generations, suspects) = (self.generations.clone(), self.suspects.clone());
-        self.intake = Intake::new(incarnations, DRAIN, generations, suspects);
+        self.intake = Intake::new(incarnations, DRAIN, generations, suspects, Marks::default());
         self.reports.clear();
         self.commit = None;
         self.rebalancing = false;
