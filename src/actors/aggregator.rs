@@ -25,6 +25,11 @@ impl Store {
         self.with(|tally| tally.counts())
     }
 
+    /// How far each partition is counted, and what.
+    pub fn tally(&self) -> Tally {
+        self.with(|tally| tally.clone())
+    }
+
     /// A batch is applied whole or not at all, so a panic elsewhere leaves nothing half done.
     fn with<T>(&self, act: impl FnOnce(&mut Tally) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::preflight;
 use super::setup::Setup;
 use super::{Failure, Outcome, running};
+use crate::counts::Snapshot;
 use crate::status::{Board, Identity, Latch, State};
 use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
 use crate::topology::{House, OutputTopic, Plan, Store};
@@ -29,7 +30,7 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
     let board = board(&setup);
     let store = Store::default();
     if let Some(addr) = setup.config.http.addr {
-        let bound = listen_at(addr, &board, &store).map_err(running)?;
+        let bound = listen_at(addr, &setup, &board, &store).map_err(running)?;
         tracing::info!("status page on http://{bound}");
     }
     // The memory store is always there.
@@ -65,9 +66,17 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
 }
 
 /// Starts the web server; says where it really listens.
-pub fn listen_at(addr: SocketAddr, board: &Board, store: &Store) -> io::Result<SocketAddr> {
-    let store = store.clone();
-    let counts = Arc::new(move || serde_json::to_value(store.counts()).unwrap_or_default());
+pub fn listen_at(
+    addr: SocketAddr,
+    setup: &Setup,
+    board: &Board,
+    store: &Store,
+) -> io::Result<SocketAddr> {
+    let (pipeline, store) = (setup.pipeline.clone(), store.clone());
+    let counts = Arc::new(move || {
+        let topics = pipeline.input_topics();
+        Snapshot::of_this_instance(pipeline.name(), "memory", topics, &store.tally())
+    });
     let (bound, server) = web::serve(addr, board.clone(), counts)?;
     actix::spawn(server);
     Ok(bound)

@@ -8,6 +8,7 @@
 //! `["locale", "CA", "device_type", "iOS"]`; a total has no key: `["processed_count"]`.
 
 mod accumulator;
+mod snapshot;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use accumulator::Accumulator;
+pub use snapshot::{CountedPartition, Snapshot};
 pub use tally::{Applied, PartitionCounts, Tally};
 
 /// The way to a count, shared so that a batch's counts cost no copy of their names.
@@ -53,6 +55,11 @@ impl Counts {
     /// Adds another partition's counts.
     pub fn merge_counts(&mut self, other: &Counts) {
         merge_branch(&mut self.names, &other.names);
+    }
+
+    /// All that was counted, by the name of its count or group.
+    pub fn names(&self) -> &BTreeMap<Box<str>, Node> {
+        &self.names
     }
 
     /// What stands under the name of a count or a group.

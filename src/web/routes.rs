@@ -7,14 +7,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, ALLOW, ContentType};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
-use serde_json::{Value, json};
 
 use super::page::PAGE;
+use crate::counts::Snapshot;
 use crate::status::Board;
 use crate::telemetry::Metrics;
 
-/// What this instance has counted: `{NAME: {KEY: n}}`, grouped ones nested.
-pub type CountsSource = Arc<dyn Fn() -> Value + Send + Sync>;
+/// What this instance has counted.
+pub type CountsSource = Arc<dyn Fn() -> Snapshot + Send + Sync>;
 
 /// A supervisor that takes longer to answer is as good as none: it does nothing but watch.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -115,13 +115,8 @@ async fn status(sources: Data<Sources>) -> impl Responder {
     web::Json(sources.board.snapshot())
 }
 
-/// Other members of the group count their own partitions: the answer says that they are missing.
 async fn counts(sources: Data<Sources>) -> impl Responder {
-    web::Json(json!({
-        "scope": "this instance",
-        "pipeline": sources.board.identity().pipeline,
-        "counts": (sources.counts)(),
-    }))
+    web::Json((sources.counts)())
 }
 
 fn text(code: StatusCode, line: &str) -> HttpResponse {

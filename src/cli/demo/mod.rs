@@ -189,9 +189,9 @@ fn listen(setup: &Setup, board: &Board, store: &Store) -> Result<Option<SocketAd
     let Some(addr) = setup.config.http.addr else {
         return Ok(None);
     };
-    match service::listen_at(addr, board, store) {
+    match service::listen_at(addr, setup, board, store) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            service::listen_at(SocketAddr::new(addr.ip(), 0), board, store)
+            service::listen_at(SocketAddr::new(addr.ip(), 0), setup, board, store)
         }
         answer => answer,
     }
