@@ -1,4 +1,5 @@
-//! The aggregator: applies what batches count, in offset order, and publishes summaries.
+//! The aggregator: applies what batches count, in offset order, publishes summaries and logs
+//! reports.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::reports::Reports;
 use super::sabotage::Sabotage;
 use crate::counts::{Applied, Counts, Tally};
 use crate::flow::Report;
-use crate::pipeline::{Compiled, Summary as Rule};
+use crate::pipeline::{self, Compiled, Summary as Rule};
 use crate::supervision::{Handle, Pulse};
 
 /// The memory store: it lives outside the actor, so that a restart loses no count. It ends with
@@ -45,7 +46,8 @@ pub struct Wiring {
     pub reports: Reports,
 }
 
-/// Publish the last summary, if anything came since the one before, and end.
+/// Publish the last summary, if anything came since the one before, log the reports that are due
+/// at shutdown, and end.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PublishLast;
@@ -94,6 +96,21 @@ impl Aggregator {
             self.publish();
         }
     }
+
+    /// A report may show what stands in records, which no other line of the log does (P10): the
+    /// pipeline's file asks for it, and [the report](crate::pipeline::Report) makes it harmless.
+    fn log(&self, report: &pipeline::Report) {
+        for line in report.render_for_log(&self.wiring.store.counts()) {
+            tracing::info!("{line}");
+        }
+    }
+
+    fn log_last(&self) {
+        let reports = self.wiring.pipeline.layout().reports().iter();
+        for report in reports.filter(|report| report.at_shutdown()) {
+            self.log(report);
+        }
+    }
 }
 
 impl Actor for Aggregator {
@@ -103,6 +120,14 @@ impl Actor for Aggregator {
         let every = self.rule().and_then(|rule| rule.every_seconds);
         if let Some(seconds) = every {
             ctx.run_interval(Duration::from_secs(seconds), |actor, _| actor.publish());
+        }
+        for report in self.wiring.pipeline.layout().reports() {
+            let report = report.clone();
+            if let Some(seconds) = report.every_seconds() {
+                // Also where nothing came: that a line says the same again is news.
+                let every = Duration::from_secs(seconds);
+                ctx.run_interval(every, move |actor, _| actor.log(&report));
+            }
         }
     }
 }
@@ -162,6 +187,7 @@ impl Handler<PublishLast> for Aggregator {
     fn handle(&mut self, _: PublishLast, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         self.publish();
+        self.log_last();
         ctx.stop();
     }
 }

@@ -9,6 +9,7 @@ use super::count::{Count, Of};
 use super::json;
 use super::masking::Masking;
 use super::outcome::FilterReason;
+use super::report::{Layout, Report};
 use super::section::SpecError;
 use super::spec::{Others, Spec, Stage, Tombstones};
 use super::worker::Worker;
@@ -139,6 +140,11 @@ impl Compiled {
         json
     }
 
+    /// How its counts are shown.
+    pub fn layout(&self) -> &Layout {
+        self.0.spec.layout()
+    }
+
     /// Why a record was filtered, for metrics.
     pub fn reason(&self, reason: FilterReason) -> &str {
         match reason.0.checked_sub(1) {
@@ -166,6 +172,7 @@ impl Compiled {
         lines.push(self.explain_dead_letters());
         lines.extend(spec.counts.iter().map(|count| count.explain(&spec.names)));
         lines.extend(self.0.summary.map(|summary| self.explain_summary(summary)));
+        lines.extend(spec.layout.reports().iter().map(Report::explain));
         lines
     }
 

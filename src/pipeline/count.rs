@@ -159,12 +159,17 @@ impl Count {
 
     /// The name under which it stands among all counts.
     pub fn top(&self) -> &str {
-        let group = self.by.as_ref().and_then(|key| key.group.as_ref());
-        group.map_or(&self.name, |(_, group)| group)
+        self.group().unwrap_or(&self.name)
+    }
+
+    /// The group for each key of which it counts.
+    pub fn group(&self) -> Option<&str> {
+        let (_, group) = self.by.as_ref()?.group.as_ref()?;
+        Some(group)
     }
 
     pub fn is_grouped(&self) -> bool {
-        self.by.as_ref().is_some_and(|key| key.group.is_some())
+        self.group().is_some()
     }
 
     /// A plain number, without keys.

@@ -61,6 +61,7 @@ pub(super) enum Form {
     Member,
     Members,
     Positive,
+    Flag,
     OneOf(Vec<&'static str>),
     SomeOf(Vec<&'static str>),
     Lists,

@@ -111,6 +111,16 @@ impl<'m, 't> Section<'m, 't> {
             .add(span, format!("{}: {message}", self.title));
     }
 
+    /// A mistake in what stands under the key.
+    pub fn mistake_of(&mut self, key: &str, message: &str) {
+        let span = self.span(key);
+        self.mistake_at(&span, &format!("`{key}`: {message}"));
+    }
+
+    fn span(&self, key: &str) -> Range<usize> {
+        self.table.get(key).map(Spanned::span).unwrap_or_default()
+    }
+
     /// What was asked for so far.
     pub fn asked(&self) -> &[Asked] {
         &self.asked
@@ -201,6 +211,16 @@ impl<'m, 't> Section<'m, 't> {
         number
     }
 
+    /// True or false.
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.ask(key, Form::Flag)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong(key, value, "true or false");
+        }
+        flag
+    }
+
     /// One of the names in `choices`.
     pub fn choice<T: Clone>(
         &mut self,
@@ -208,7 +228,7 @@ impl<'m, 't> Section<'m, 't> {
         choices: &[(&'static str, T)],
     ) -> Option<T> {
         let name = self.ask_text(key, Form::OneOf(names(choices)))?;
-        let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
+        let span = self.span(key);
         self.choose(key, name, &span, choices)
     }
 
@@ -242,7 +262,7 @@ impl<'m, 't> Section<'m, 't> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<Vec<T>> {
-        let span = self.table.get(key).map(Spanned::span).unwrap_or_default();
+        let span = self.span(key);
         let chosen = self.ask_texts(key, Form::SomeOf(names(choices)))?;
         let chosen: Vec<_> = chosen
             .iter()
@@ -336,5 +356,8 @@ pub(super) fn allowed(name: &str, known: &[&str]) -> String {
         .filter(|nearest| likeness(nearest) > 0.7);
     let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?"));
     let hint = hint.unwrap_or_default();
+    if known.is_empty() {
+        return " (there is none)".to_owned();
+    }
     format!("{hint} (allowed: {})", known.join(", "))
 }

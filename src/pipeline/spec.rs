@@ -7,6 +7,7 @@ use toml::de::DeTable;
 use super::compiled::{Compiled, Options};
 use super::count::{COUNT, Count};
 use super::names::Names;
+use super::report::{Layout, REPORT, Report};
 use super::section::{Mistakes, Section, SpecError};
 use super::steps::{STEPS, Step};
 
@@ -30,6 +31,7 @@ pub struct Spec {
     pub(super) summary: Option<SummarySpec>,
     pub(super) stages: Vec<Stage>,
     pub(super) counts: Vec<Count>,
+    pub(super) layout: Layout,
     pub(super) names: Names,
 }
 
@@ -112,6 +114,7 @@ impl Spec {
         let summary = find_summary(top);
         let stages = read_stages(top, names);
         let counts = read_counts(top, names);
+        let reports = read_reports(top, &counts);
         // The service's own settings may stand in the file too; whoever reads those checks them.
         top.tables("settings", false);
         Some(Spec {
@@ -126,6 +129,7 @@ impl Spec {
             others: others.unwrap_or(Others::Reject),
             summary,
             stages,
+            layout: Layout::new(reports, &counts),
             counts,
             names: std::mem::take(names),
         })
@@ -138,6 +142,11 @@ impl Spec {
     /// One line on what it is for.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// How its counts are shown.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub fn override_group(&mut self, group: impl Into<String>) {
@@ -249,6 +258,17 @@ fn read_counts(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Count> {
         counts.push(count);
     }
     counts
+}
+
+fn read_reports(top: &mut Section<'_, '_>, counts: &[Count]) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for (index, found) in top.tables("report", true).into_iter().enumerate() {
+        let mut section = top.below(format!("report {}", index + 1), found);
+        let draft = (REPORT.read)(&mut section, &mut Names::default());
+        reports.extend(draft.and_then(|draft| draft.on(counts, &mut section)));
+        section.finish();
+    }
+    reports
 }
 
 /// Counts are found by their names: two must not share one, nor may a count be called as a group.

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use super::{Asked, Chapter, Example, Fallback, Form, Key};
 use crate::pipeline::count::COUNT;
+use crate::pipeline::report::REPORT;
 use crate::pipeline::spec::{FILE, STEP, SUMMARY};
 use crate::pipeline::steps::{LACKS, STEPS};
 use crate::pipeline::time::{self, Now};
@@ -31,6 +32,7 @@ pub fn guide() -> String {
         write_chapter(&mut page, &format!("### `{}`", step.name), "result", step);
     }
     write_chapter(&mut page, "## `[[count]]`", "counts", &COUNT);
+    write_chapter(&mut page, "## `[[report]]`", "report", &REPORT);
     page
 }
 
@@ -66,6 +68,7 @@ fn describe(asked: &Asked) -> String {
         Form::Texts => "a list of texts, each once".to_owned(),
         Form::Member => "a member's name".to_owned(),
         Form::Members => "a list of members' names, each once".to_owned(),
+        Form::Flag => "true or false".to_owned(),
         Form::Positive => "a whole number above 0".to_owned(),
         Form::OneOf(names) => format!("one of {}", code(names)),
         Form::SomeOf(names) => format!("a list of some of {}", code(names)),
@@ -84,6 +87,7 @@ fn write_example(page: &mut String, result: &str, example: &Example) {
     let _ = write!(page, "\n```toml\n{}\n```\n\n", example.toml);
     let _ = writeln!(page, "| value | {result} |\n|---|---|");
     for (value, becomes) in example.runs {
+        let becomes = becomes.replace('\n', "`<br>`");
         let _ = writeln!(page, "| `{value}` | `{becomes}` |");
     }
 }

@@ -8,6 +8,7 @@ use super::page::{HASH_KEY, NOW};
 use super::*;
 use crate::counts::{Accumulator, Counts};
 use crate::pipeline::count::COUNT;
+use crate::pipeline::report::REPORT;
 use crate::pipeline::spec::{FILE, STEP, SUMMARY};
 use crate::pipeline::steps::STEPS;
 use crate::pipeline::{Compiled, Options, Outcome, Spec};
@@ -91,6 +92,17 @@ fn the_summarys_example_is_true() {
     }
 }
 
+#[test]
+fn every_reports_example_is_true() {
+    for example in REPORT.examples {
+        let pipeline = compile(example.toml);
+        for (value, expected) in example.runs {
+            let lines = pipeline.layout().reports()[0].render(&work(&pipeline, value).1);
+            assert_eq!(lines.join("\n"), *expected, "{}", example.toml);
+        }
+    }
+}
+
 /// What is said of the keys is what the reader asks for, in its order, and needed is what it needs.
 fn says_what_it_asks<T>(chapter: &Chapter<T>) {
     let asked = chapter.asked().into_iter();
@@ -109,6 +121,7 @@ fn the_keys_that_are_told_of_are_those_that_are_read() {
     says_what_it_asks(&SUMMARY);
     says_what_it_asks(&STEP);
     says_what_it_asks(&COUNT);
+    says_what_it_asks(&REPORT);
     STEPS.iter().for_each(says_what_it_asks);
 }
 
@@ -152,6 +165,8 @@ fn the_defaults_that_are_told_of_are_those_that_hold() {
     let counted = format!("{HEAD}[[count]]\nname = \"n\"\nby = \"a\"\n");
     let mut checked = defaults_hold(&FILE, HEAD, |file| file);
     checked += defaults_hold(&COUNT, &counted, |file| first(file, "count"));
+    let reported = format!("{HEAD}{}", REPORT.examples[1].toml);
+    checked += defaults_hold(&REPORT, &reported, |file| first(file, "report"));
     for step in STEPS {
         let file = format!("{HEAD}{}", step.examples[0].toml);
         checked += defaults_hold(step, &file, |file| first(file, "step"));

@@ -44,6 +44,11 @@ pub(in crate::pipeline) const FILE: Chapter<Spec> = Chapter {
         ),
         Key::optional("count", "nothing is counted", "what is counted; see below"),
         Key::optional(
+            "report",
+            "`greenroom counts` shows all counts plainly",
+            "how counts are shown to people; see below",
+        ),
+        Key::optional(
             "settings",
             "nothing is set",
             "settings of the service that go with this pipeline: a flag's name, with `_` for `-`, and its value; see the README",

@@ -77,7 +77,7 @@ by = "a"
     let steps = "require, type, ip, time, keep-if, default, set, hash, key-id, categorise, flag, \
                  format-time, stamp, select";
     let tops = "name, description, group, input, output, dead_letters, tombstones, others, \
-                summary, step, count, settings";
+                summary, step, count, report, settings";
     let expected = [
         "1: the pipeline: `group` is missing".to_owned(),
         "2: the pipeline: `name` must be a text, not integer".to_owned(),
