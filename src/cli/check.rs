@@ -3,15 +3,18 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use clap::{Arg, ArgMatches, Command};
+use chrono::{DateTime, SecondsFormat};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::json;
 
 use super::setup::{Key, Setup};
 use super::{Failure, Outcome, running};
 use crate::config;
+use crate::counts::{Accumulator, Counts};
 use crate::flow::Partition;
 use crate::pipeline::{LetterWriter, Now, Outcome as Result_, Rejected, Worker};
 use crate::record::{Outgoing, Records};
+use crate::supervision::unix_nanos;
 
 mod lines;
 
@@ -29,14 +32,22 @@ pub fn command() -> Command {
             Arg::new("now")
                 .long("now")
                 .value_name("RFC3339")
+                .requires("input")
                 .help("The time to work at, for results that can be compared"),
+        )
+        .arg(
+            Arg::new("counts")
+                .long("counts")
+                .action(ArgAction::SetTrue)
+                .requires("input")
+                .help("Print what was counted in a last line, {\"counts\": …}"),
         )
 }
 
 pub fn run(args: &ArgMatches) -> Outcome {
     let setup = Setup::load(args, Key::Needed)?;
     match args.get_one::<String>("input") {
-        Some(path) => results(&setup, path, now(args)?),
+        Some(path) => results(&setup, path, now(args)?, args.get_flag("counts")),
         None => {
             explain(&setup);
             Ok(())
@@ -54,18 +65,21 @@ fn explain(setup: &Setup) {
     }
 }
 
-fn now(args: &ArgMatches) -> Result<DateTime<Utc>, Failure> {
+/// The time to work at, in nanoseconds since 1970.
+fn now(args: &ArgMatches) -> Result<u64, Failure> {
     let Some(text) = args.get_one::<String>("now") else {
-        return Ok(Utc::now());
+        return Ok(unix_nanos());
     };
-    let parsed = DateTime::parse_from_rfc3339(text);
-    parsed.map(Into::into).map_err(|_| {
-        let mistake = format!("--now={text}: allowed is a time such as 2026-01-02T03:04:05Z");
-        Failure::Usage(vec![mistake])
+    let parsed = DateTime::parse_from_rfc3339(text).ok();
+    let nanos = parsed.and_then(|now| now.timestamp_nanos_opt());
+    let nanos = nanos.and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.ok_or_else(|| {
+        let allowed = "allowed is a time from 1970 to 2261 such as 2026-01-02T03:04:05Z";
+        Failure::Usage(vec![format!("--now={text}: {allowed}")])
     })
 }
 
-fn results(setup: &Setup, path: &str, now: DateTime<Utc>) -> Outcome {
+fn results(setup: &Setup, path: &str, now: u64, counts: bool) -> Outcome {
     let unreadable = |error: io::Error| Failure::Usage(vec![format!("--input={path}: {error}")]);
     let input: Box<dyn BufRead> = match path {
         "-" => Box::new(io::stdin().lock()),
@@ -77,6 +91,9 @@ fn results(setup: &Setup, path: &str, now: DateTime<Utc>) -> Outcome {
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         desk.work(offset, line).map_err(running)?;
     }
+    if counts {
+        println!("{}", json!({"counts": desk.counted()}));
+    }
     Ok(())
 }
 
@@ -85,19 +102,19 @@ struct Desk<'s> {
     setup: &'s Setup,
     worker: Worker,
     letters: LetterWriter,
+    counts: Accumulator,
     now: Now,
     failed_at: String,
 }
 
 impl<'s> Desk<'s> {
-    fn new(setup: &'s Setup, now: DateTime<Utc>) -> Self {
-        let nanos = now
-            .timestamp_nanos_opt()
-            .and_then(|nanos| u64::try_from(nanos).ok());
+    fn new(setup: &'s Setup, nanos: u64) -> Self {
+        let now = DateTime::from_timestamp_nanos(nanos.cast_signed());
         Desk {
             worker: setup.pipeline.worker(),
             letters: LetterWriter::new(setup.pipeline.clone(), super::preflight::MAX_MESSAGE_BYTES),
-            now: Now::from_unix_nanos(nanos.unwrap_or(0)),
+            counts: Accumulator::default(),
+            now: Now::from_unix_nanos(nanos),
             failed_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
             setup,
         }
@@ -108,7 +125,8 @@ impl<'s> Desk<'s> {
         lines::read(line, offset, &mut records);
         let mut out = Outgoing::default();
         let source = records.get(0);
-        let outcome = self.worker.process(source, 0, self.now, &mut out, None);
+        let counts = Some(&mut self.counts);
+        let outcome = self.worker.process(source, 0, self.now, &mut out, counts);
         if let Result_::Rejected(rejection) = &outcome {
             let rejected = Rejected {
                 partition: Partition { topic: 0, id: 0 },
@@ -126,5 +144,11 @@ impl<'s> Desk<'s> {
             lines::print(topic, &record, &mut io::stdout().lock())?;
         }
         Ok(())
+    }
+
+    fn counted(&mut self) -> Counts {
+        let mut counts = Counts::default();
+        counts.merge(&self.counts.take());
+        counts
     }
 }

@@ -102,6 +102,63 @@ fn check_prints_what_each_presets_sample_gives() {
 }
 
 #[test]
+fn check_counts_what_it_shows_and_nothing_that_it_rejects() {
+    let events = r#"{"user_id":"u","app_version":"2.3.0","ip":"10.0.0.1","locale":"CA","device_id":"d","timestamp":1694479551,"device_type":"iOS"}
+{"user_id":"u","app_version":"2.3.0","ip":"10.0.0.1","locale":"RU","device_id":"d","timestamp":"1694479551"}
+{"user_id":"u","app_version":"2.3.0","ip":"10.0.0","locale":"NY","device_id":"d","timestamp":1694479551,"device_type":"iOS"}
+no JSON
+"#;
+    let mut input = tempfile::NamedTempFile::new().expect("a file");
+    input
+        .write_all(events.as_bytes())
+        .expect("it can be written");
+    let path = input.path().to_str().expect("a path");
+    let output = greenroom(&["check", "logins", "--input", path, "--counts"], &[KEY]);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(
+        text.lines().count(),
+        5,
+        "four results and the counts: {text}"
+    );
+    assert_eq!(
+        text.lines().last(),
+        Some(concat!(
+            r#"{"counts":{"anomalies":{"locale":1},"app_version":{"2.3.0":2},"#,
+            r#""device_category":{"Mobile":1,"Unknown":1},"device_type":{"iOS":1,"unknown":1},"#,
+            r#""hour":{"2023-09-12 00:00:00":2},"locale":{"CA":1,"RU":1},"processed_count":2,"#,
+            r#""rejects":{"invalid_ip":1,"invalid_json":1}}}"#
+        ))
+    );
+}
+
+#[test]
+fn a_clock_that_cannot_be_set_is_refused() {
+    for now in [
+        "noon",
+        "2026-01-02",
+        "1969-12-31T23:59:59Z",
+        "2300-01-01T00:00:00Z",
+    ] {
+        let output = greenroom(&["check", "--input", "/dev/null", "--now", now], &[KEY]);
+        assert_eq!(output.status.code(), Some(2), "{now}");
+        let errors = errors(&output);
+        assert!(
+            errors.contains(&format!("--now={now}: allowed is")),
+            "{errors}"
+        );
+    }
+    for lonely in [
+        &["check", "--now=2026-01-02T03:04:05Z"][..],
+        &["check", "--counts"],
+    ] {
+        let output = greenroom(lonely, &[KEY]);
+        assert_eq!(output.status.code(), Some(2), "{lonely:?}");
+        assert!(errors(&output).contains("--input"), "{}", errors(&output));
+    }
+}
+
+#[test]
 fn check_shows_settings_and_explains_the_pipeline_without_its_secrets() {
     let output = greenroom(&["check"], &[KEY]);
     assert_eq!(output.status.code(), Some(0));
