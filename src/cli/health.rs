@@ -19,10 +19,7 @@ pub fn command() -> Command {
 
 pub fn run(args: &ArgMatches) -> Outcome {
     let setup = Setup::load(args, Key::NotNeeded)?;
-    let Some(addr) = setup.config.http.addr else {
-        let off = "GREENROOM_HTTP_ADDR is off: there is nobody to ask";
-        return Err(Failure::Usage(vec![off.to_owned()]));
-    };
+    let addr = setup.service()?;
     let path = if args.get_flag("ready") {
         "/readyz"
     } else {

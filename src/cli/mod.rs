@@ -12,6 +12,7 @@ use crate::config;
 use crate::telemetry::logs;
 
 mod check;
+mod counts;
 mod demo;
 mod generate;
 mod health;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Some(("run", args)) => run::run(args),
         Some(("demo", args)) => demo::run(args),
         Some(("check", args)) => check::run(args),
+        Some(("counts", args)) => counts::run(args),
         Some(("pipelines", args)) => pipelines::run(args),
         Some(("generate", args)) => generate::run(args),
         Some(("topics", args)) => topics::run(args),
@@ -80,6 +82,7 @@ fn command() -> Command {
         .subcommand(with_settings(run::command()))
         .subcommand(with_settings(demo::command()))
         .subcommand(with_settings(check::command()))
+        .subcommand(with_settings(counts::command()))
         .subcommand(pipelines::command())
         .subcommand(with_settings(generate::command()))
         .subcommand(topics::command())

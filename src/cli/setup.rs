@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 
 use clap::ArgMatches;
 use secrecy::{ExposeSecret, SecretString};
@@ -108,6 +109,13 @@ impl Setup {
             period: supervision.restart_period,
             ..RestartLimits::default()
         }
+    }
+
+    /// Where the running service is to be asked.
+    pub fn service(&self) -> Result<SocketAddr, Failure> {
+        let off = "GREENROOM_HTTP_ADDR is off: there is nobody to ask";
+        let addr = self.config.http.addr;
+        addr.ok_or_else(|| Failure::Usage(vec![off.to_owned()]))
     }
 
     /// Every topic of the pipeline: those it reads, then those it writes.

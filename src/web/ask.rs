@@ -10,6 +10,10 @@ use ureq::Agent;
 /// A service that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// More than counts with hundreds of thousands of keys take; a service that sends more is none of
+/// ours.
+const ANSWER_BYTES: u64 = 256 << 20;
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum AskError {
@@ -44,7 +48,8 @@ fn get(url: &str) -> Result<(u16, String), ureq::Error> {
         .http_status_as_error(false)
         .proxy(None);
     let mut answer = Agent::from(config.build()).get(url).call()?;
-    let text = answer.body_mut().read_to_string()?;
+    let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
+    let text = body.read_to_string()?;
     Ok((answer.status().as_u16(), text))
 }
 

@@ -3,6 +3,7 @@
 //! What needs a real one is ignored in plain `cargo test`, because it needs Java and Maven:
 //! `cargo test --test promises -- --ignored`.
 
+mod counts;
 mod documents;
 mod harness;
 mod p02_membership;
@@ -12,6 +13,7 @@ mod p06_nothing_silent;
 mod p07_supervision;
 mod p08_shutdown;
 mod p09_pass_through;
+mod reports;
 mod rooms;
 mod settings;
 mod storm;

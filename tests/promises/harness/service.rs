@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 
@@ -47,6 +47,11 @@ impl Settings {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
+
+    fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let variables = self.environment.iter();
+        variables.map(|(name, value)| (&**name, &**value))
+    }
 }
 
 impl Service {
@@ -60,12 +65,7 @@ impl Service {
         let child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
             .arg("run")
             .env_clear()
-            .envs(
-                settings
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
+            .envs(settings.variables())
             .env("GREENROOM_HTTP_ADDR", &address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -86,6 +86,28 @@ impl Service {
             service.get("/readyz").0 == 200
         });
         service
+    }
+
+    /// Runs another command with these settings, on this service's address, to its end.
+    pub fn beside(&self, settings: &Settings, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .args(args)
+            .env_clear()
+            .envs(settings.variables())
+            .env("GREENROOM_HTTP_ADDR", &self.address)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// What it has logged, without times and levels.
+    pub fn messages(&self) -> Vec<String> {
+        let log = self.log();
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines
+            .filter_map(|line: Value| line["message"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// The answer's code, 0 where there was none, and its text.
