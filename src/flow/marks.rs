@@ -37,6 +37,11 @@ impl Marks {
         records.iter().filter(new).count()
     }
 
+    /// The offset after the last record that was ever read.
+    pub fn furthest(&self, partition: Partition) -> i64 {
+        self.lock().get(&partition).map_or(0, |mark| mark.read)
+    }
+
     /// Everything below `offset` is settled.
     pub fn settle(&self, partition: Partition, offset: i64) {
         let mut all = self.lock();
@@ -72,5 +77,6 @@ mod tests {
         assert_eq!(read(15..22), 2);
         assert_eq!(read(0..0), 0);
         assert_eq!(read(30..31), 1);
+        assert_eq!(marks.furthest(partition), 31);
     }
 }

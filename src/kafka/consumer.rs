@@ -286,6 +286,20 @@ impl Consumer {
         (seen == Code::NoError && high >= 0).then_some((low.max(0), high))
     }
 
+    /// The offset after what was taken of the partition last, markers of transactions that followed
+    /// it included; None before the first. A seek back does not take it back.
+    pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
+        let asked = list(std::slice::from_ref(partition));
+        // SAFETY: the client is alive, and the list is ours to be written to.
+        let known = Code::from(unsafe {
+            ffi::rd_kafka_position(self.base.client().native_ptr(), asked.ptr())
+        });
+        match asked.elements().first().map(|element| element.offset()) {
+            Some(Offset::Offset(offset)) if known == Code::NoError => Some(offset),
+            _ => None,
+        }
+    }
+
     /// Whether the partitions were taken from us (the session ran out): others may own them
     /// already, so nothing may be committed.
     pub fn assignment_lost(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use greenroom::generator::{Generator, Kind, Profile};
 
-use crate::harness::{Broker, Pipes, Service, Settings, Topics, eventually, feed};
+use crate::harness::{
+    Broker, End, Pipes, Service, Settings, Topics, eventually, feed, feed_transaction,
+};
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
@@ -41,4 +43,30 @@ fn p6_records_deleted_before_they_were_read_are_counted_and_logged() {
         "{error}"
     );
     assert_eq!(topics.ends(&pipes.output), [1500]);
+}
+
+/// A committed transaction leaves a marker behind its last record, an aborted one its records too.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p6_the_ends_of_transactions_are_no_lag() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, 1);
+    let service = Service::ready(&Settings::logins(broker, &pipes));
+    let partition = |member: &str| service.number(&format!("/partitions/0/{member}"));
+    let mut usual = Generator::new(Profile::new(Kind::Usual, 8));
+
+    feed_transaction(broker, &pipes, 100, End::Commit, &mut usual);
+    eventually("the records to be committed", || {
+        partition("committed") == 100
+    });
+    eventually("no lag", || partition("lag_records") == 0);
+    assert_eq!(partition("end"), 100, "the marker is no record");
+    feed_transaction(broker, &pipes, 100, End::Abort, &mut usual);
+    feed_transaction(broker, &pipes, 100, End::Commit, &mut usual);
+    eventually("no lag", || {
+        partition("committed") == 302 && partition("lag_records") == 0
+    });
+    assert_eq!(topics.ends(&pipes.input), [303]);
+    assert_eq!(service.number("/records/consumed"), 200);
 }

@@ -33,6 +33,13 @@ impl Waiting {
         records.iter().next()?.timestamp()
     }
 
+    /// The offset after the partition's last record here.
+    pub fn next(&self, partition: Partition) -> Option<i64> {
+        let (_, records) = self.runs.iter().rfind(|(of, _)| *of == partition)?;
+        let last = records.len().checked_sub(1)?;
+        Some(records.get(last).offset() + 1)
+    }
+
     pub fn push(&mut self, partition: Partition, records: Records) {
         self.runs.push_back((partition, records));
     }

@@ -2,6 +2,7 @@
 
 use super::reading::Reading;
 use crate::flow::intake::LaneStatus;
+use crate::kafka::TopicPartition;
 use crate::status::PartitionStatus;
 use crate::supervision::unix_nanos;
 
@@ -33,8 +34,7 @@ impl Reading {
 
     fn describe(&self, lane: &LaneStatus) -> PartitionStatus {
         let named = self.name(lane.partition);
-        let seen = self.client.low_high_seen(&named);
-        let end = seen.map_or(lane.position, |(_, high)| high.max(lane.position));
+        let end = self.end(lane, &named);
         let oldest = lane.oldest.or_else(|| self.waiting.oldest(lane.partition));
         PartitionStatus {
             topic: named.topic.to_string(),
@@ -46,6 +46,21 @@ impl Reading {
             lag_records: u64::try_from(end - lane.committed).unwrap_or(0),
             lag_seconds: oldest.map_or(0.0, age_seconds),
             paused: self.paused,
+        }
+    }
+
+    /// One above the last record there is. A log may end in markers of transactions, which are no
+    /// records and no lag: once they are taken too, the last record read was the last there is (P6).
+    fn end(&self, lane: &LaneStatus, named: &TopicPartition) -> i64 {
+        let waiting = self.waiting.next(lane.partition).unwrap_or(0);
+        let read = self.wiring.marks.furthest(lane.partition);
+        let last = lane.position.max(waiting).max(read);
+        match (
+            self.client.low_high_seen(named),
+            self.client.position(named),
+        ) {
+            (Some((_, high)), taken) if taken.is_none_or(|taken| taken < high) => high.max(last),
+            _ => last,
         }
     }
 

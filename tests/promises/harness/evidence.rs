@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rdkafka::ClientConfig;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::BaseRecord;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use greenroom::generator::{Event, Generator};
 
-use super::{Pipes, Topics};
+use super::{Broker, PATIENCE, Pipes, Topics};
 
 /// Names an input record: its partition, and its place in it.
 pub type Id = (i32, i64);
@@ -38,6 +39,44 @@ pub fn feed(topics: &Topics, pipes: &Pipes, count: usize, generator: &mut Genera
                 .map(|(partition, place, event)| record(&pipes.input, (*partition, *place), event)),
         );
     }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy)]
+pub enum End {
+    Commit,
+    Abort,
+}
+
+/// Writes `count` events into the first partition, in one transaction.
+pub fn feed_transaction(
+    broker: &Broker,
+    pipes: &Pipes,
+    count: usize,
+    end: End,
+    generator: &mut Generator,
+) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap())
+        .set("transactional.id", &pipes.input)
+        .create()
+        .expect("a producer can be made");
+    let done = producer
+        .init_transactions(PATIENCE)
+        .and_then(|()| producer.begin_transaction());
+    done.expect("a transaction begins");
+    let mut event = Event::default();
+    for place in 0..count {
+        generator.fill(&mut event, 1_700_000_000);
+        let record = record(&pipes.input, (0, place as i64), &event);
+        producer.send(record).expect("the queue has room");
+    }
+    producer.flush(PATIENCE).expect("records are delivered");
+    let ended = match end {
+        End::Commit => producer.commit_transaction(PATIENCE),
+        End::Abort => producer.abort_transaction(PATIENCE),
+    };
+    ended.expect("the transaction ends");
 }
 
 fn record<'a>(topic: &'a str, id: Id, event: &'a Event) -> BaseRecord<'a, [u8], [u8]> {

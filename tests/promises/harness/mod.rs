@@ -24,7 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use broker::Broker;
-pub use evidence::{Evidence, Id, feed, id_of};
+pub use evidence::{End, Evidence, Id, feed, feed_transaction, id_of};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
 pub use service::{Service, Settings};
