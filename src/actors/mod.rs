@@ -12,6 +12,7 @@
 //! consumer. No actor reaches into another. Knows nothing of HTTP.
 
 pub mod aggregator;
+mod complaints;
 pub mod consumer;
 pub mod error_router;
 pub mod fences;
@@ -22,6 +23,7 @@ pub mod sabotage;
 pub mod transformer;
 
 pub use aggregator::Aggregator;
+use complaints::Complaints;
 pub use consumer::Consumer;
 pub use error_router::ErrorRouter;
 pub use fences::Fences;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 
-use super::Fences;
 use super::messages::{DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
+use super::{Complaints, Fences};
 use crate::flow::Refusal;
 use crate::flow::outbox::{Kind, Next, Outbox, Ticket};
 use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
@@ -45,6 +45,7 @@ pub struct Producer {
     client: Option<kafka::Producer>,
     /// The broker has refused us; readiness says so until it takes a record.
     refused: bool,
+    complaints: Complaints,
 }
 
 /// What librdkafka's own thread has to say.
@@ -68,6 +69,7 @@ impl Producer {
             outbox: Outbox::default(),
             client: None,
             refused: false,
+            complaints: Complaints::default(),
         }
     }
 
@@ -264,9 +266,9 @@ impl Producer {
     /// Transient errors are librdkafka's to mend; those that no trying mends fail readiness.
     fn client_error(&mut self, error: ClientError) -> Result<(), String> {
         match error.class() {
-            Class::Transient => tracing::warn!(%error, "trouble with the brokers"),
+            Class::Transient => self.complaints.trouble(&error),
             Class::Final(missing) if !error.fatal => {
-                tracing::error!(%error, missing, "the broker refuses us");
+                self.complaints.refusal(&error, missing);
                 self.wiring.board.not_ready(Latch::Producer, missing);
                 self.refused = true;
             }

@@ -143,7 +143,7 @@ impl Board {
         add(outcome, 1);
     }
 
-    /// Partitions were assigned or revoked.
+    /// The group has shared its partitions out anew.
     pub fn rebalanced(&self) {
         add(&self.0.counters.rebalances, 1);
     }

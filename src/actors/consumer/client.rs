@@ -111,9 +111,9 @@ impl Reading {
     /// Transient errors are librdkafka's to mend; those that no trying mends fail readiness.
     fn client_error(&mut self, error: ClientError) -> Result<(), String> {
         match error.class() {
-            Class::Transient => tracing::warn!(%error, "trouble with the brokers"),
+            Class::Transient => self.complaints.trouble(&error),
             Class::Final(missing) => {
-                tracing::error!(%error, missing, "the broker refuses us");
+                self.complaints.refusal(&error, missing);
                 self.wiring.board.not_ready(Latch::Group, missing);
             }
             Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),

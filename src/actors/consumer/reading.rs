@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::waiting::Waiting;
 use super::{Order, Wiring};
+use crate::actors::Complaints;
 use crate::actors::messages::Fence;
 use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
@@ -29,6 +30,7 @@ pub struct Reading {
     pub(super) paused: bool,
     pub(super) draining: bool,
     pub(super) stalls: Stalls,
+    pub(super) complaints: Complaints,
     reports: Receiver<Report>,
     orders: Receiver<Order>,
     clock: SystemClock,
@@ -71,6 +73,7 @@ impl Reading {
             paused: false,
             draining: false,
             stalls: Stalls::new(wiring.limits.stall),
+            complaints: Complaints::default(),
             abandoned: false,
             wiring,
         })
