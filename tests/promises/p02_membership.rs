@@ -7,7 +7,8 @@ use crate::harness::{Broker, Evidence, Pipes, Service, Settings, Topics, eventua
 
 const RECORDS: i64 = 40_000;
 
-fn come_and_go(settings: impl Fn(Settings, usize) -> Settings) {
+/// Says how many rebalances the one that stayed has seen.
+fn come_and_go(settings: impl Fn(Settings, usize) -> Settings) -> u64 {
     let broker = Broker::shared();
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, 6);
@@ -35,18 +36,31 @@ fn come_and_go(settings: impl Fn(Settings, usize) -> Settings) {
     eventually("the rest", || {
         topics.committed(&pipes.group, &pipes.input) == RECORDS
     });
+    let rebalances = first.metric("greenroom_rebalances_total");
     drop(first);
 
     let evidence = Evidence::gather(&topics, &pipes);
     evidence.assert_nothing_lost();
     evidence.assert_no_duplicate();
     evidence.assert_in_order();
+    rebalances
 }
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn p2_cooperative_members_come_and_go() {
     come_and_go(|settings, _| settings);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p2_eager_members_come_and_go() {
+    let strategy = "GREENROOM_KAFKA_CONSUMER_PARTITION_ASSIGNMENT_STRATEGY";
+    let rebalances = come_and_go(|settings, _| settings.with(strategy, "range"));
+    assert_eq!(
+        rebalances, 3,
+        "its own coming, the other's, the other's going"
+    );
 }
 
 #[test]

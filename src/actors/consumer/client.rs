@@ -37,6 +37,7 @@ impl Reading {
         for (named, committed) in partitions.iter().zip(committed) {
             starts.push((self.unname(named), self.start(named, committed)?));
         }
+        // Every rebalance ends in an assignment, of no partition at times; few begin with a revoke.
         self.wiring.board.rebalanced();
         self.wiring.board.ready(Latch::Group);
         self.intake.assigned(starts, self.now());
@@ -45,7 +46,6 @@ impl Reading {
 
     fn revoked(&mut self, partitions: &[TopicPartition]) {
         let partitions: Vec<_> = partitions.iter().map(|named| self.unname(named)).collect();
-        self.wiring.board.rebalanced();
         if self.client.assignment_lost() {
             tracing::warn!("partitions were lost: the group has given them to others");
             self.intake.lost(partitions);

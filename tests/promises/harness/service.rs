@@ -125,6 +125,14 @@ impl Service {
         status.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
     }
 
+    /// A metric without labels; 0 where it does not answer.
+    pub fn metric(&self, name: &str) -> u64 {
+        let metrics = self.get("/metrics").1;
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        let value = values.find_map(|value| value.trim().parse().ok());
+        value.unwrap_or(0)
+    }
+
     /// Resident memory in bytes.
     pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
