@@ -96,6 +96,42 @@ impl Admin {
         topics: &[&str],
         timeout: Duration,
     ) -> Result<Vec<Result<usize, Code>>, Error> {
+        self.number("max.message.bytes", topics, timeout).await
+    }
+
+    /// Whether each partition of the topic has as many replicas in sync as the topic's
+    /// `min.insync.replicas` asks for: with fewer the broker refuses every write, and librdkafka
+    /// tries again for ever without a word.
+    ///
+    /// # Errors
+    /// Where no broker answers within `timeout`, or we may not read the topic's settings.
+    pub async fn takes_writes(&self, topic: &str, timeout: Duration) -> Result<bool, Error> {
+        const ASKING: &str = "asking for replicas in sync";
+        let needed = self
+            .number("min.insync.replicas", &[topic], timeout)
+            .await?;
+        let needed = needed
+            .into_iter()
+            .next()
+            .unwrap_or(Err(Code::InvalidConfig));
+        let needed = needed.map_err(|code| Error::call(ASKING, code))?;
+        let metadata = self.client.inner().fetch_metadata(Some(topic), timeout);
+        let metadata = metadata.map_err(|error| Error::from_kafka(ASKING, error))?;
+        let mut partitions = metadata
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions());
+        // A topic with fewer replicas than that is content with what it has.
+        Ok(partitions.all(|of| of.isr().len() >= needed.min(of.replicas().len())))
+    }
+
+    /// A setting of each topic that is a number.
+    async fn number(
+        &self,
+        setting: &str,
+        topics: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<Result<usize, Code>>, Error> {
         let asked: Vec<_> = topics
             .iter()
             .map(|topic| ResourceSpecifier::Topic(topic))
@@ -105,14 +141,14 @@ impl Admin {
             .describe_configs(&asked, &within(timeout))
             .await
             .map_err(|error| Error::from_kafka("asking for topic settings", error))?;
-        let limit = |answer: ConfigResourceResult| {
+        let number = |answer: ConfigResourceResult| {
             let entries = answer?;
-            let limit = entries.get("max.message.bytes");
-            limit
+            let number = entries.get(setting);
+            number
                 .and_then(|entry| entry.value.as_ref()?.parse().ok())
                 .ok_or(Code::InvalidConfig)
         };
-        Ok(answers.into_iter().map(limit).collect())
+        Ok(answers.into_iter().map(number).collect())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use greenroom::status::Records;
 use greenroom::supervision::{Remedy, RestartLimits};
 use greenroom::topology::Sabotage;
+use rdkafka::producer::BaseRecord;
 
 use crate::harness::{Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually};
 
@@ -156,4 +157,34 @@ fn p7_a_crash_loop_at_start_ends_in_exit_1_with_the_reason_last() {
         .count();
     // The limit, and one more that escalates; then the same for the pipeline as a whole.
     assert_eq!(of_producer, 2 * (LIMIT + 1), "{log}");
+}
+
+/// The brokers answer every question and refuse every write: that is an outage, and no stall that a
+/// new client could mend.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_an_output_without_its_replicas_is_away_and_no_stall() {
+    let mut broker = Broker::start(3);
+    let topics = Topics::of(&broker);
+    let output = topics.create_replicated("output", 1, 2);
+    let pipes = Pipes {
+        output,
+        ..Pipes::lay(&topics, 1)
+    };
+    let settings = Settings::logins(&broker, &pipes).with("GREENROOM_STALL_AFTER", "1s");
+    let service = Service::ready(&settings);
+    let follower = topics.follower(&pipes.output);
+    broker.kill(follower);
+    topics.produce([BaseRecord::<[u8], [u8]>::to(&pipes.input).payload(event(1).as_bytes())]);
+    eventually("the outage to be noticed, twice", || {
+        service.log().matches("its brokers are waited for").count() >= 2
+    });
+    broker.restart(follower);
+    eventually("the record to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == 1
+    });
+    let actors = service.status()["actors"].clone();
+    for actor in actors.as_array().expect("actors") {
+        assert_eq!(actor["restarts"], 0, "{actor}");
+    }
 }

@@ -147,7 +147,8 @@ impl Reading {
         self.client.seek(&start).map_err(reason)
     }
 
-    /// Whether everything that work in flight may wait for answers: each input, each output.
+    /// Whether everything that work in flight may wait for answers: each input, each output. An
+    /// output that refuses writes for want of replicas is as good as away.
     pub(super) fn brokers_answer(&self) -> bool {
         let _waiting = self.pulse.waiting();
         let lanes = self.intake.status().into_iter();
@@ -157,7 +158,20 @@ impl Reading {
                 (0..topic.partitions).map(|id| TopicPartition::new(&topic.name, id))
             });
         let mut all = inputs.chain(outputs);
-        all.all(|named| self.client.low_high(&named, ANSWER).is_ok())
+        all.all(|named| self.client.low_high(&named, ANSWER).is_ok()) && self.outputs_take_writes()
+    }
+
+    /// Where we may not ask, they are taken to.
+    fn outputs_take_writes(&self) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let (Ok(runtime), Ok(admin)) = (runtime, kafka::Admin::new(&self.wiring.kafka)) else {
+            return true;
+        };
+        let mut outputs = self.wiring.outputs.iter();
+        outputs.all(|topic| {
+            let asked = runtime.block_on(admin.takes_writes(&topic.name, ANSWER));
+            asked.unwrap_or(true)
+        })
     }
 
     fn unname(&self, named: &TopicPartition) -> Partition {

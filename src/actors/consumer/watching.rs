@@ -82,6 +82,7 @@ impl Reading {
             let (named, after) = (self.name(partition), self.wiring.limits.stall);
             return Err(format!("{named} has not moved for {after:?}"));
         }
+        tracing::warn!(partition = %self.name(partition), "does not move, and its brokers are waited for");
         self.stalls.excuse();
         Ok(())
     }

@@ -63,9 +63,14 @@ impl Topics {
     /// Makes a topic and waits until its partitions have leaders. Its name begins with `name` and
     /// is like no other.
     pub fn create(&self, name: &str, partitions: i32) -> String {
+        // As many as the broker has by default, so that three nodes hold three copies.
+        self.create_replicated(name, partitions, -1)
+    }
+
+    /// The same with so many copies of each partition.
+    pub fn create_replicated(&self, name: &str, partitions: i32, copies: i32) -> String {
         let name = format!("{name}-{:016x}", rand::random::<u64>());
-        // -1: as many as the broker has by default, so that three nodes hold three copies
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(-1));
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(copies));
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let results = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -77,6 +82,16 @@ impl Topics {
             self.partitions(&name).len() == partitions as usize
         });
         name
+    }
+
+    /// The node, from 0, that holds a copy of a topic's first partition and does not lead it.
+    pub fn follower(&self, topic: &str) -> usize {
+        let metadata = self.admin.inner().fetch_metadata(Some(topic), PATIENCE);
+        let metadata = metadata.expect("the broker knows its topics");
+        let partition = &metadata.topics()[0].partitions()[0];
+        let mut replicas = partition.replicas().iter();
+        let follower = replicas.find(|node| **node != partition.leader());
+        follower.expect("it has more than one copy").abs_diff(1) as usize
     }
 
     /// Writes records and waits until the broker has acknowledged every one.
