@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -55,6 +55,15 @@ pub struct Wiring {
 /// the client before has left, or the two would take partitions from each other.
 #[derive(Clone, Default)]
 pub struct Seat(Arc<Mutex<()>>);
+
+impl Seat {
+    /// Waits for the seat; None where by then it is not `wanted` any more.
+    fn take(&self, wanted: impl FnOnce() -> bool) -> Option<MutexGuard<'_, ()>> {
+        // Whoever panicked on it has left it.
+        let seat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted().then_some(seat)
+    }
+}
 
 /// How much and how long.
 #[derive(Clone, Copy, Debug)]
@@ -123,13 +132,15 @@ fn live(wiring: Wiring, pulse: Pulse, orders: Receiver<Order>, actor: &Addr<Cons
     let seat = wiring.seat.clone();
     let reading = || {
         // Busy, not waiting: a client that never leaves is a hang.
-        let seat = {
+        let taken = {
             let _busy = pulse.busy();
-            seat.0.lock().unwrap_or_else(PoisonError::into_inner)
+            // Who joins without an actor shares the partitions out anew twice for nothing.
+            seat.take(|| actor.connected())
         };
-        let end = Reading::begin(wiring, pulse.clone(), orders)?.run();
-        drop(seat);
-        end
+        match taken {
+            Some(_seat) => Reading::begin(wiring, pulse.clone(), orders)?.run(),
+            None => Ok(()),
+        }
     };
     let end = catch_unwind(AssertUnwindSafe(reading))
         .unwrap_or_else(|_| Err("the reading thread panicked".to_owned()));
@@ -167,5 +178,28 @@ impl Handler<Sabotage> for Consumer {
         if order.strike() {
             ctx.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn p7_an_actor_that_died_while_it_waited_takes_no_seat() {
+        let seat = Seat::default();
+        let waiter = seat.clone();
+        let alive = Arc::new(AtomicBool::new(true));
+        let before = seat.take(|| true).expect("it is free");
+        let waits = {
+            let alive = alive.clone();
+            thread::spawn(move || waiter.take(|| alive.load(Ordering::Acquire)).is_some())
+        };
+        alive.store(false, Ordering::Release);
+        drop(before);
+        assert!(!waits.join().expect("the seat is had"));
+        assert!(seat.take(|| true).is_some(), "it is free for the next");
     }
 }
