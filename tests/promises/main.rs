@@ -6,6 +6,7 @@
 mod counts;
 mod documents;
 mod harness;
+mod kafka_room;
 mod p02_membership;
 mod p04_bounded_memory;
 mod p05_poison;

@@ -43,14 +43,14 @@ fn with(mut settings: Settings, property: &str, value: &str) -> Settings {
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn p1_rebalances_on_a_real_broker_cooperative() {
     let (settings, topic) = real(8, &[]);
     rebalance(&settings, &topic);
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn p1_rebalances_on_a_real_broker_eager() {
     let (settings, topic) = real(8, &[]);
     rebalance(
@@ -60,14 +60,14 @@ fn p1_rebalances_on_a_real_broker_eager() {
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn p1_rebalances_on_a_real_broker_by_the_brokers_protocol() {
     let (settings, topic) = real(8, &[]);
     rebalance(&with(settings, "group.protocol", "consumer"), &topic);
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn a_real_broker_keeps_records_seeks_and_commits() {
     let (settings, topic) = real(1, &[]);
     survive(&settings, &topic);
@@ -78,7 +78,7 @@ fn a_real_broker_keeps_records_seeks_and_commits() {
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn a_record_too_large_for_its_topic_fails_alone() {
     let (settings, topic) = real(1, &[("max.message.bytes", "1000")]);
     let admin = Admin::new(&settings).expect("a client");
@@ -111,7 +111,7 @@ fn with_uncompressed(mut settings: Settings) -> Settings {
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn p6_a_missing_topic_is_named_and_never_made() {
     let (settings, _) = real(1, &[]);
     let admin = Admin::new(&settings).expect("a client");
@@ -131,7 +131,7 @@ fn p6_a_missing_topic_is_named_and_never_made() {
 }
 
 #[test]
-#[ignore = "needs a real broker: KAFKA_BROKERS=host:port cargo test kafka:: -- --ignored"]
+#[ignore = "needs a real broker; run: cargo test --test promises kafka_room -- --ignored"]
 fn p2_what_is_sent_after_a_purge_comes_after_what_was_sent_before() {
     const ROUNDS: u64 = 5;
     const OLD: u32 = 20_000;
