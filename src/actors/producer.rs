@@ -8,13 +8,15 @@ use super::messages::{DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Complaints, Fences};
-use crate::flow::Refusal;
 use crate::flow::outbox::{Kind, Next, Outbox, Ticket};
+use crate::flow::{Refusal, Report};
 use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
 use crate::record::OutgoingRecord;
 use crate::status::{Board, Latch};
 use crate::supervision::{Pulse, unix_nanos};
 
+/// Where the broker refuses us for good it is asked again so often: somebody may grant the right.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// The ticket of what belongs to no batch: summaries.
 const NO_BATCH: Ticket = 0;
 
@@ -90,7 +92,9 @@ impl Producer {
         };
         let client = kafka::Producer::new(&self.wiring.kafka, &topics, tell);
         self.client = Some(client.map_err(|error| error.to_string())?);
-        self.wiring.board.ready(Latch::Producer);
+        if !self.refused {
+            self.wiring.board.ready(Latch::Producer);
+        }
         Ok(())
     }
 
@@ -113,6 +117,8 @@ impl Producer {
             match stopped {
                 None => {}
                 Some(SendError::QueueFull) => return Ok(()),
+                // Its error event says why, and what is to be done.
+                Some(SendError::Fatal(_)) => return Ok(()),
                 Some(SendError::TooLarge) => self.outbox.refused(ticket, upto, Refusal::TooLarge),
                 Some(error) => return Err(error.to_string()),
             }
@@ -126,13 +132,28 @@ impl Producer {
         }
     }
 
+    /// No trying mends this, and a crash loop neither: the client is given up, readiness says what
+    /// is missing, and after a while all that is unsettled is read and sent again (P6).
+    fn refused(&mut self, ctx: &mut Context<Self>, missing: &str) {
+        self.wiring.board.not_ready(Latch::Producer, missing);
+        self.refused = true;
+        if self.client.take().is_some() {
+            ctx.run_later(ASK_AGAIN, |producer, ctx| {
+                match producer.connect(ctx.address()) {
+                    Ok(()) => producer.wiring.reports.send(Report::Rewind),
+                    Err(reason) => producer.fail(ctx, reason),
+                }
+            });
+        }
+    }
+
     fn fail(&mut self, ctx: &mut Context<Self>, reason: String) {
         self.wiring.board.not_ready(Latch::Producer, &reason);
         self.pulse.fail(reason);
         ctx.stop();
     }
 
-    fn receipts(&mut self, receipts: &[Receipt]) -> Result<(), String> {
+    fn receipts(&mut self, receipts: &[Receipt], ctx: &mut Context<Self>) -> Result<(), String> {
         for receipt in receipts {
             match *receipt {
                 Receipt::Delivered { ticket, records } => self.delivered(ticket, records),
@@ -140,7 +161,7 @@ impl Producer {
                     ticket,
                     index,
                     code,
-                } => self.failed(ticket, index, code)?,
+                } => self.failed(ticket, index, code, ctx)?,
             }
         }
         Ok(())
@@ -163,7 +184,13 @@ impl Producer {
         }
     }
 
-    fn failed(&mut self, ticket: Ticket, index: u32, code: Code) -> Result<(), String> {
+    fn failed(
+        &mut self,
+        ticket: Ticket,
+        index: u32,
+        code: Code,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), String> {
         match code {
             Code::MessageSizeTooLarge => {
                 self.outbox
@@ -173,13 +200,16 @@ impl Producer {
             Code::PurgeQueue | Code::PurgeInflight => {
                 self.outbox.refused(ticket, index as usize, Refusal::Lost);
             }
-            code => {
-                let why = match Class::of(code) {
-                    Class::Final(missing) => missing,
-                    _ => "the broker refused it",
-                };
-                return Err(format!("a record could not be delivered: {code}: {why}"));
-            }
+            code => match Class::of(code) {
+                Class::Final(missing) => {
+                    let text = "a record could not be delivered".to_owned();
+                    let fatal = false;
+                    self.complaints
+                        .refusal(&ClientError { code, fatal, text }, missing);
+                    self.refused(ctx, missing);
+                }
+                _ => return Err(format!("a record could not be delivered: {code}")),
+            },
         }
         Ok(())
     }
@@ -252,8 +282,8 @@ impl Handler<Told> for Producer {
     fn handle(&mut self, told: Told, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         let outcome = match told {
-            Told::Receipts(receipts) => self.receipts(&receipts),
-            Told::Error(error) => self.client_error(error),
+            Told::Receipts(receipts) => self.receipts(&receipts, ctx),
+            Told::Error(error) => self.client_error(error, ctx),
         };
         match outcome {
             Ok(()) => self.pump(ctx),
@@ -264,15 +294,13 @@ impl Handler<Told> for Producer {
 
 impl Producer {
     /// Transient errors are librdkafka's to mend; those that no trying mends fail readiness.
-    fn client_error(&mut self, error: ClientError) -> Result<(), String> {
+    fn client_error(&mut self, error: ClientError, ctx: &mut Context<Self>) -> Result<(), String> {
         match error.class() {
             Class::Transient => self.complaints.trouble(&error),
-            Class::Final(missing) if !error.fatal => {
+            Class::Final(missing) => {
                 self.complaints.refusal(&error, missing);
-                self.wiring.board.not_ready(Latch::Producer, missing);
-                self.refused = true;
+                self.refused(ctx, missing);
             }
-            Class::Final(missing) => return Err(format!("{error}: {missing}")),
             Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),
             Class::Fatal => return Err(error.to_string()),
         }
@@ -287,7 +315,7 @@ impl Handler<Fence> for Producer {
     /// leaves an idempotent producer with a gap in its sequence numbers, which brokers refuse.
     fn handle(&mut self, _: Fence, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
-        if self.outbox.fence() {
+        if self.outbox.fence() && self.client.is_some() {
             self.client = None;
             if let Err(reason) = self.connect(ctx.address()) {
                 return self.fail(ctx, reason);

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::setup::Setup;
-use crate::kafka::{self, Admin, Code};
+use crate::kafka::{self, Admin, Class, Code};
 use crate::status::{Board, Latch};
 use crate::topology::OutputTopic;
 
@@ -57,7 +57,7 @@ async fn look(setup: &Setup) -> Result<Result<Found, String>, kafka::Error> {
     });
     let (admin, topics, answers) = match asked.await {
         Ok(Ok(answered)) => answered,
-        Ok(Err(error)) => return Ok(Err(format!("no broker answers at {brokers}: {error}"))),
+        Ok(Err(error)) => return Ok(Err(no_answer(&brokers, &error))),
         Err(_) => return Ok(Err("the look for topics died".to_owned())),
     };
     let missing = missing(&topics, &answers);
@@ -74,6 +74,13 @@ async fn look(setup: &Setup) -> Result<Result<Found, String>, kafka::Error> {
         outputs: outputs.collect(),
         dead_letter_bytes: dead_letter_bytes(setup, &admin).await,
     }))
+}
+
+fn no_answer(brokers: &str, error: &kafka::Error) -> String {
+    match error.class() {
+        Class::Final(missing) => format!("the broker at {brokers} refuses us: {missing}: {error}"),
+        _ => format!("no broker answers at {brokers}: {error}"),
+    }
 }
 
 fn missing(topics: &[String], answers: &[Result<usize, Code>]) -> Vec<String> {

@@ -5,9 +5,13 @@ use std::time::Duration;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
 };
+use rdkafka::bindings as ffi;
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
 
-use super::{Code, Error, Settings, properties};
+use super::context::log;
+use super::native::Queue;
+use super::{Class, Code, Error, Settings, properties};
 
 /// How a topic is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,7 @@ impl Admin {
     /// topic.
     ///
     /// # Errors
-    /// Where no broker answers within `timeout`.
+    /// Where no broker answers within `timeout`, or it refuses us: the wrong password for one.
     pub fn partitions(
         &self,
         topics: &[&str],
@@ -52,6 +56,7 @@ impl Admin {
                 .client
                 .inner()
                 .fetch_metadata(Some(topic), timeout)
+                .map_err(|error| self.refusal().unwrap_or(error))
                 .map_err(|error| Error::from_kafka("asking for topics", error))?;
             let found = metadata.topics().first();
             Ok(
@@ -63,6 +68,31 @@ impl Admin {
             )
         };
         topics.iter().map(count).collect()
+    }
+
+    /// The refusal behind a question without an answer, where there was one: librdkafka connects
+    /// again and again, and says why that fails in its events only.
+    fn refusal(&self) -> Option<KafkaError> {
+        // SAFETY: the handle is dropped in this call, and the client is alive for all of it.
+        let events = unsafe { Queue::main(self.client.inner().native_ptr()) };
+        let mut refusal = None;
+        while let Some(event) = events.next() {
+            match event.kind() {
+                ffi::RD_KAFKA_EVENT_ERROR => {
+                    let code = event.error().code;
+                    if let Class::Final(_) = Class::of(code) {
+                        refusal = Some(KafkaError::MetadataFetch(code));
+                    }
+                }
+                ffi::RD_KAFKA_EVENT_LOG => {
+                    if let Some((level, facility, line)) = event.log() {
+                        log(level, &facility, &line);
+                    }
+                }
+                _ => {}
+            }
+        }
+        refusal
     }
 
     /// Makes the topics; the answer to each, in order. `TopicAlreadyExists` is one of them.

@@ -127,7 +127,11 @@ pub fn check(settings: &Settings) -> Result<(), Vec<Error>> {
 
 /// The properties of clients that only ask and make topics.
 pub fn admin(settings: &Settings) -> ClientConfig {
-    base(settings)
+    let mut config = base(settings);
+    // Errors as events: nobody polls these clients, and an event waits until it is asked for.
+    let errors = rdkafka::bindings::RD_KAFKA_EVENT_ERROR;
+    config.set("enabled_events", errors.to_string());
+    config
 }
 
 /// What all clients share. With librdkafka's defaults a frozen broker stalls a client for 31 s,

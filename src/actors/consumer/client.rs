@@ -126,6 +126,11 @@ impl Reading {
     /// of another log than ours. Other errors librdkafka mends.
     pub(super) fn partition_error(&mut self, error: PartitionError) -> Result<(), String> {
         let of = partition(error.topic, error.partition);
+        if let Class::Final(missing) = Class::of(error.code) {
+            tracing::error!(%error, missing, "the broker refuses us");
+            self.wiring.board.not_ready(Latch::Group, missing);
+            return Ok(());
+        }
         if error.code != Code::AutoOffsetReset {
             tracing::warn!(%error, "a partition cannot be read");
             return Ok(());

@@ -41,6 +41,8 @@ log.index.size.max.bytes=1048576
 /// A running Kafka. Nodes are numbered from 0, and end with this value.
 pub struct Broker {
     bootstrap: String,
+    /// Where clients must say who they are.
+    guarded: Option<String>,
     nodes: Vec<Node>,
     _slot: Option<Slot>,
 }
@@ -63,16 +65,35 @@ impl Broker {
 
     /// As [`Broker::start`], with server properties that come on top.
     pub fn start_with(nodes: usize, extra: &[(&str, &str)]) -> Broker {
+        let extra = extra
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        let extra: String = extra.collect();
+        Broker::start_on(nodes, |_| extra.clone())
+    }
+
+    /// Starts a node that lets nobody in without a password, nor do anything without the right to,
+    /// at [`Broker::guarded`]. Who comes by [`Broker::bootstrap`] may do everything.
+    pub fn start_guarded() -> Broker {
+        let mut broker = Broker::start_on(1, guarded_properties);
+        let slot = broker._slot.as_ref();
+        broker.guarded = slot.map(Slot::guarded_address);
+        broker
+    }
+
+    /// With properties that know the slot, on top.
+    fn start_on(nodes: usize, extra: impl Fn(&Slot) -> String) -> Broker {
         let distribution = Distribution::install();
         let slot = Slot::claim(&distribution.clusters());
         let format = |number| {
-            let properties = server_properties(&slot, number, nodes, extra);
+            let properties = server_properties(&slot, number, nodes) + &extra(&slot);
             Node::format(&distribution, &slot, number, &properties)
         };
         let nodes: Vec<Node> = (1..=nodes).map(format).collect();
         let addresses: Vec<&str> = nodes.iter().map(Node::address).collect();
         let mut broker = Broker {
             bootstrap: addresses.join(","),
+            guarded: None,
             nodes,
             _slot: Some(slot),
         };
@@ -84,6 +105,13 @@ impl Broker {
     /// What a client's `bootstrap.servers` is set to.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Where a client with a password connects; see [`Broker::start_guarded`].
+    pub fn guarded(&self) -> &str {
+        self.guarded
+            .as_deref()
+            .expect("the broker is a guarded one")
     }
 
     /// Kills a node at once, as `kill -9` does. Its data stays.
@@ -116,6 +144,7 @@ impl Broker {
     fn elsewhere(bootstrap: String) -> Broker {
         Broker {
             bootstrap,
+            guarded: None,
             nodes: Vec::new(),
             _slot: None,
         }
@@ -128,9 +157,28 @@ impl Broker {
     }
 }
 
-/// Replication and addresses of a node, the common properties, and what the test asks for: of
-/// properties said twice, the last holds.
-fn server_properties(slot: &Slot, number: usize, nodes: usize, extra: &[(&str, &str)]) -> String {
+/// The user whom a guarded broker knows, and the password.
+pub const USER: (&str, &str) = ("greenroom", "right");
+
+/// A second listener beside the open one.
+fn guarded_properties(slot: &Slot) -> String {
+    let (open, guarded) = (slot.broker_address(1), slot.guarded_address());
+    let controller = slot.controller_address(1);
+    let (user, password) = USER;
+    format!(
+        "listeners=PLAINTEXT://{open},CONTROLLER://{controller},GUARDED://{guarded}\n\
+         advertised.listeners=PLAINTEXT://{open},GUARDED://{guarded}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT\n\
+         listener.name.guarded.sasl.enabled.mechanisms=PLAIN\n\
+         listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}=\"{password}\";\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+         super.users=User:ANONYMOUS\n"
+    )
+}
+
+/// Replication and addresses of a node, and the common properties. More may follow: of properties
+/// said twice, the last holds.
+fn server_properties(slot: &Slot, number: usize, nodes: usize) -> String {
     let voters: Vec<String> = (1..=nodes)
         .map(|number| format!("{number}@{}", slot.controller_address(number)))
         .collect();
@@ -152,8 +200,5 @@ fn server_properties(slot: &Slot, number: usize, nodes: usize, extra: &[(&str, &
          share.coordinator.state.topic.min.isr={in_sync}\n",
         voters.join(",")
     );
-    let extra = extra
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"));
-    own + PROPERTIES + &extra.collect::<String>()
+    own + PROPERTIES
 }

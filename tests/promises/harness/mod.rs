@@ -15,6 +15,7 @@ mod evidence;
 mod house;
 mod node;
 mod pipes;
+mod rights;
 mod service;
 mod slot;
 mod tests;
@@ -23,10 +24,11 @@ mod topics;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use broker::Broker;
+pub use broker::{Broker, USER};
 pub use evidence::{End, Evidence, Id, feed, feed_transaction, id_of};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
+pub use rights::{On, Right, grant};
 pub use service::{Service, Settings};
 pub use topics::{Topics, header};
 

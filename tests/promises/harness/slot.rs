@@ -55,6 +55,11 @@ impl Slot {
         format!("127.0.0.1:{}", self.first_port + number as u16)
     }
 
+    /// Where clients with a password reach a cluster's only node.
+    pub fn guarded_address(&self) -> String {
+        format!("127.0.0.1:{}", self.first_port)
+    }
+
     /// Where the other controllers reach the node with this number, from 1.
     pub fn controller_address(&self, number: usize) -> String {
         format!("127.0.0.1:{}", self.first_port + PORTS / 2 + number as u16)
