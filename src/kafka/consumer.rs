@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -59,14 +59,22 @@ impl Consumer {
 
     /// Joins the group for `topics`; once. Their order gives the indices in [`Fetch::runs`].
     pub fn subscribe(&mut self, topics: &[&str]) -> Result<(), Error> {
+        self.attach(topics)?;
+        let subscribed = self.base.subscribe(topics);
+        subscribed.map_err(|error| Error::from_kafka("subscribing", error))
+    }
+
+    /// Names `topics` without joining the group: their partitions are read from where
+    /// [`Consumer::assign`] says, whoever else reads them, and each call of that replaces what
+    /// was assigned before.
+    pub fn attach(&mut self, topics: &[&str]) -> Result<(), Error> {
         let client = self.base.client().native_ptr();
         self.topics = topics
             .iter()
             // SAFETY: the client lives in the same struct, in a later field.
             .map(|topic| unsafe { Topic::new(client, topic) })
             .collect::<Result<_, _>>()?;
-        let subscribed = self.base.subscribe(topics);
-        subscribed.map_err(|error| Error::from_kafka("subscribing", error))
+        Ok(())
     }
 
     /// Serves the client and returns what has happened since the last call. Never waits.
@@ -168,6 +176,12 @@ impl Consumer {
             Code::NoError => Ok(()),
             code => Err(Error::call("committing", code)),
         }
+    }
+
+    /// As [`Consumer::commit`], and waits until the broker has answered.
+    pub fn commit_and_wait(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), Error> {
+        let committed = self.base.commit(&with_offsets(offsets)?, CommitMode::Sync);
+        committed.map_err(|error| Error::from_kafka("committing", error))
     }
 
     /// Reads on from these offsets. What librdkafka had fetched of the partitions is dropped at
@@ -340,11 +354,12 @@ impl Consumer {
 }
 
 impl Drop for Consumer {
-    /// Begins the close; the client's own drop then polls until it is done. A rebalance that
-    /// still waits for us must be answered here, or that would be never.
+    /// The client's own drop closes it, and polls until that is done. A rebalance that still waits
+    /// for us must be answered here, or that would be never.
     fn drop(&mut self) {
         let waiting = self.base.context().close();
-        if self.base.close_queue().is_ok() && waiting {
+        // Closed twice, a client complains: so that is begun here only where it must be.
+        if waiting && self.base.close_queue().is_ok() {
             // While closing librdkafka takes any assign for a full unassign.
             if let Err(error) = self.base.unassign() {
                 tracing::warn!(%error, "partitions were not given back while closing");
