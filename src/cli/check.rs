@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
+use super::json_line::JsonLine;
 use super::setup::{Key, Setup};
 use super::{Failure, Outcome, running};
 use crate::config;
@@ -141,7 +142,8 @@ impl<'s> Desk<'s> {
         for index in 0..out.len() {
             let record = out.get(index, &records);
             let topic = &self.setup.pipeline.topics()[usize::from(record.topic())];
-            lines::print(topic, &record, &mut io::stdout().lock())?;
+            JsonLine::new(topic, record.key(), record.value(), record.headers())
+                .write(&mut io::stdout().lock())?;
         }
         Ok(())
     }

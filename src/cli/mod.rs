@@ -16,6 +16,7 @@ mod counts;
 mod demo;
 mod generate;
 mod health;
+mod json_line;
 mod pipelines;
 mod preflight;
 mod run;
@@ -23,6 +24,7 @@ mod service;
 mod setup;
 mod signals;
 mod topics;
+mod view;
 
 /// How a command failed.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Some(("counts", args)) => counts::run(args),
         Some(("pipelines", args)) => pipelines::run(args),
         Some(("generate", args)) => generate::run(args),
+        Some(("view", args)) => view::run(args),
         Some(("topics", args)) => topics::run(args),
         Some(("health", args)) => health::run(args),
         _ => unreachable!("clap requires a command that it knows"),
@@ -85,6 +88,7 @@ fn command() -> Command {
         .subcommand(with_settings(counts::command()))
         .subcommand(pipelines::command())
         .subcommand(with_settings(generate::command()))
+        .subcommand(with_settings(view::command()))
         .subcommand(topics::command())
         .subcommand(with_settings(health::command()))
 }

@@ -86,13 +86,18 @@ fn no_answer(brokers: &str, error: &kafka::Error) -> String {
 fn missing(topics: &[String], answers: &[Result<usize, Code>]) -> Vec<String> {
     let found = topics.iter().zip(answers);
     let wrong = found.filter_map(|(topic, answer)| answer.err().map(|code| (topic, code)));
-    let text = wrong.map(|(topic, code)| match code {
+    let text = wrong.map(|(topic, code)| unusable(topic, code));
+    text.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What to say of one of the pipeline's topics that cannot be used, and what helps.
+pub fn unusable(topic: &str, code: Code) -> String {
+    match code {
         Code::UnknownTopicOrPartition => {
             format!("topic `{topic}` does not exist; `greenroom topics create` makes it")
         }
         code => format!("topic `{topic}` cannot be used: {code}"),
-    });
-    text.collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// The smallest limit of the dead letters' topics. Who may not ask goes by Kafka's default.

@@ -44,7 +44,7 @@ pub use problem::Problem;
 pub use properties::Properties;
 pub use secret::{HashKey, RedisUrl};
 pub use setting::{Choice, Fallback, Given, Kind, Setting};
-pub use settings::SETTINGS;
+pub use settings::{SETTINGS, group, topic};
 pub use sources::{Flags, Host, Origin, Sources, environment};
 
 /// All settings, checked and typed. Printing it shows no secret (P10).

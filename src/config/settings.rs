@@ -17,6 +17,24 @@ const GIB: usize = 1 << 30;
 const TEXT: &str = "one line of at most 255 bytes";
 const TOPIC: &str = "a topic's name: letters, digits, `.`, `_` and `-`, at most 249 of them";
 
+/// The name of a topic that a command is given.
+///
+/// # Errors
+/// What is allowed.
+pub fn topic(text: &str) -> Result<String, &'static str> {
+    parse::topic(text).ok_or(TOPIC)
+}
+
+/// The name of a consumer group that a command is given.
+///
+/// # Errors
+/// What is allowed.
+pub fn group(text: &str) -> Result<String, &'static str> {
+    parse::text(text)
+        .filter(|name| !name.is_empty())
+        .ok_or(TEXT)
+}
+
 /// What is listed of a secret that has nothing to show.
 const SET: &str = "(set)";
 

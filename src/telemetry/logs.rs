@@ -37,9 +37,14 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> Result<(), LogError> {
     } else {
         LogFormat::Json
     };
-    let colour = terminal && env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty());
+    let colour = in_colour(terminal);
     let log = subscriber(format.unwrap_or(by_default), filter, colour, io::stderr)?;
     Ok(log.try_init()?)
+}
+
+/// Colour is for terminals, unless `NO_COLOR` (no-color.org) asks for none.
+pub fn in_colour(terminal: bool) -> bool {
+    terminal && env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty())
 }
 
 fn subscriber<W>(

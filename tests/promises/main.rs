@@ -19,3 +19,4 @@ mod reports;
 mod rooms;
 mod settings;
 mod storm;
+mod view;

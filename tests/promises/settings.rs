@@ -185,3 +185,27 @@ fn a_property_that_librdkafka_refuses_is_found_before_anything_starts() {
     assert!(errors.contains("compression"), "{errors}");
     assert!(!errors.contains("hidden-value"), "P10: {errors}");
 }
+
+#[test]
+fn view_names_every_mistake_at_once() {
+    let args = ["view", "not a topic", "--group", "one\ntwo"];
+    let output = greenroom(&args, &[("GREENROOM_TRANSFORMERS", "none")]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    for named in [
+        "TOPIC=\"not a topic\"",
+        "--group=\"one\\ntwo\"",
+        "GREENROOM_TRANSFORMERS",
+    ] {
+        assert!(errors.contains(named), "{named} is missing in:\n{errors}");
+    }
+    assert_eq!(errors.lines().count(), 3, "one line each:\n{errors}");
+}
+
+#[test]
+fn p1_view_refuses_to_join_the_services_own_group() {
+    let output = greenroom(&["view", "--group", "greenroom-logins"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    assert!(errors.contains("the pipeline's own"), "{errors}");
+}

@@ -1,15 +1,13 @@
-//! The lines that `check` reads and prints.
+//! The lines that `check` reads.
 //!
 //! An input line is an envelope if it is an object with exactly one of `value` and `value_base64`
 //! and no members besides these, `key`, `headers` and `timestamp`; else it is the event itself.
 
-use std::io::{self, Write};
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::record::{OutgoingRecord, Records};
+use crate::record::Records;
 
 const MEMBERS: [&str; 5] = ["key", "value", "value_base64", "headers", "timestamp"];
 
@@ -80,46 +78,6 @@ fn headers(value: Option<&Value>) -> Option<Vec<(String, Option<Vec<u8>>)>> {
         _ => None,
     };
     headers.as_array()?.iter().map(pair).collect()
-}
-
-/// Prints a result: `{"topic","key","value","headers"}`.
-pub fn print(topic: &str, record: &OutgoingRecord<'_>, out: &mut impl Write) -> io::Result<()> {
-    let headers: Vec<Value> = record
-        .headers()
-        .map(|(name, value)| json!([String::from_utf8_lossy(name), text(value)]))
-        .collect();
-    let topic = json!(topic);
-    let key = text(record.key());
-    let headers = Value::Array(headers);
-    match record.value().map(std::str::from_utf8) {
-        None => writeln!(
-            out,
-            r#"{{"topic":{topic},"key":{key},"value":null,"headers":{headers}}}"#
-        ),
-        Some(Ok(value)) => {
-            let value = json!(value);
-            writeln!(
-                out,
-                r#"{{"topic":{topic},"key":{key},"value":{value},"headers":{headers}}}"#
-            )
-        }
-        Some(Err(_)) => {
-            let value = json!(BASE64_STANDARD.encode(record.value().unwrap_or_default()));
-            writeln!(
-                out,
-                r#"{{"topic":{topic},"key":{key},"value_base64":{value},"headers":{headers}}}"#
-            )
-        }
-    }
-}
-
-/// Bytes as text, where they are.
-fn text(bytes: Option<&[u8]>) -> Value {
-    match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
-        None => Value::Null,
-        Some((_, Ok(text))) => json!(text),
-        Some((bytes, Err(_))) => json!({"base64": BASE64_STANDARD.encode(bytes)}),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -92,6 +92,30 @@ impl Topics {
         let mut replicas = partition.replicas().iter();
         let follower = replicas.find(|node| **node != partition.leader());
         follower.expect("it has more than one copy").abs_diff(1) as usize
+    }
+
+    /// Gives a topic more partitions, so many in all.
+    pub fn grow(&self, topic: &str, partitions: usize) {
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let more = NewPartitions::new(topic, partitions);
+        let results = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime can be made")
+            .block_on(self.admin.create_partitions(&[more], &options))
+            .expect("the broker makes partitions");
+        assert_eq!(results, [Ok(topic.to_owned())]);
+        eventually("leaders of all partitions", || {
+            self.partitions(topic).len() == partitions
+        });
+    }
+
+    /// The broker's consumer groups, by name.
+    pub fn groups(&self) -> Vec<String> {
+        let client = self.producer.client();
+        let groups = client.fetch_group_list(None, PATIENCE);
+        let groups = groups.expect("the broker knows its groups");
+        let names = groups.groups().iter().map(|group| group.name().to_owned());
+        names.collect()
     }
 
     /// Writes records and waits until the broker has acknowledged every one.
