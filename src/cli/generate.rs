@@ -1,17 +1,23 @@
 //! `greenroom generate`: login events to look at.
 
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::setup::{Key, Setup};
+use super::signals::Stops;
 use super::{Failure, Outcome, running, start_log};
 use crate::generator::{Event, Generator, Kind, Pace, Profile};
-use crate::kafka::{self, NewRecord, SendError, Tag};
+use crate::kafka::{self, NewRecord, Report, SendError, Tag};
 use crate::supervision::{Clock, Moment, SystemClock};
 
 /// For one question to the broker, and for the last records to be acknowledged.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Of that patience, as long as nothing else is looked after.
+const SLICE: Duration = Duration::from_millis(100);
 /// How long to wait for room where librdkafka's queue is full.
 const ROOM: Duration = Duration::from_millis(20);
 const KINDS: [&str; 3] = ["usual", "sample", "hostile"];
@@ -57,14 +63,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
     let topic = args.get_one::<String>("topic");
     let topic = topic.unwrap_or(&setup.pipeline.input_topics()[0]);
     let sender = Sender::connect(&setup.kafka(), topic).map_err(running)?;
-    let sent = actix::System::new().block_on(async {
-        let stop = super::signals::stop().map_err(running)?;
-        tokio::select! {
-            sent = order.send(&sender) => sent.map_err(running),
-            () = stop => Ok(()),
-        }
-    });
-    sent.and(sender.flush().map_err(running))
+    actix::System::new().block_on(order.fulfil(&sender))
 }
 
 struct Order {
@@ -94,6 +93,27 @@ impl Order {
             rate,
             count: args.get_one::<u64>("count").copied(),
         })
+    }
+
+    /// A signal ends the sending, and the next one the wait for what was sent.
+    async fn fulfil(&self, sender: &Sender) -> Outcome {
+        let mut stops = Stops::listen().map_err(running)?;
+        let sent = tokio::select! {
+            sent = self.send(sender) => sent.map_err(running),
+            () = stops.next() => Ok(()),
+        };
+        let delivered = tokio::select! {
+            delivered = sender.deliver() => delivered,
+            () = stops.next() => Ok(()),
+        };
+        sent?;
+        match (sender.undelivered(), delivered) {
+            (0, _) => Ok(()),
+            (events, Ok(())) => Err(running(format!("{events} events were not delivered"))),
+            (events, Err(late)) => Err(running(format!(
+                "{events} events were not delivered: {late}"
+            ))),
+        }
     }
 
     async fn send(&self, sender: &Sender) -> Result<(), SendError> {
@@ -126,21 +146,28 @@ impl Order {
 pub struct Sender {
     client: kafka::Producer,
     partitions: i32,
-    next: std::cell::Cell<i32>,
+    next: Cell<i32>,
+    /// Events that were refused.
+    failed: Arc<AtomicUsize>,
 }
 
 impl Sender {
     pub fn connect(settings: &kafka::Settings, topic: &str) -> Result<Sender, kafka::Error> {
-        let client = kafka::Producer::new(settings, &[topic], |report| {
-            if let kafka::Report::Error(error) = report {
-                tracing::warn!(%error, "trouble with the brokers");
+        let failed = Arc::new(AtomicUsize::new(0));
+        let counted = failed.clone();
+        let client = kafka::Producer::new(settings, &[topic], move |report| match report {
+            Report::Error(error) => tracing::warn!(%error, "trouble with the brokers"),
+            Report::Receipts(receipts) => {
+                let refused = receipts.iter().filter(|receipt| receipt.is_failure());
+                counted.fetch_add(refused.count(), Ordering::Relaxed);
             }
         })?;
         let partitions = client.partition_count(0, PATIENCE)?;
         Ok(Sender {
             client,
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
-            next: std::cell::Cell::new(0),
+            next: Cell::new(0),
+            failed,
         })
     }
 
@@ -180,6 +207,26 @@ impl Sender {
     /// Sends what is still here, and waits until it is acknowledged.
     pub fn flush(&self) -> Result<(), kafka::Error> {
         self.client.flush(PATIENCE)
+    }
+
+    /// As [`Sender::flush`], and yields meanwhile, so that signals are heard.
+    async fn deliver(&self) -> Result<(), kafka::Error> {
+        let mut flushed = self.client.flush(SLICE);
+        if flushed.is_err() {
+            let events = self.client.pending();
+            tracing::info!("waiting for {events} events to be acknowledged; Ctrl+C ends that");
+        }
+        let clock = SystemClock::new();
+        while flushed.is_err() && clock.now().since(Moment::START) < PATIENCE {
+            tokio::task::yield_now().await;
+            flushed = self.client.flush(SLICE);
+        }
+        flushed
+    }
+
+    /// Events that were refused, or are not acknowledged yet.
+    fn undelivered(&self) -> usize {
+        self.client.pending() + self.failed.load(Ordering::Relaxed)
     }
 
     /// A key decides by itself.

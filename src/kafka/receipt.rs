@@ -47,6 +47,11 @@ pub enum Receipt {
 }
 
 impl Receipt {
+    /// Of one record that is not written, or nobody knows whether it is.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Receipt::Failed { .. })
+    }
+
     /// Adds a delivery report; one that continues the last receipt only counts it up.
     pub(super) fn add(receipts: &mut Vec<Receipt>, message: &RDKafkaMessage) {
         let tag = Tag(message._private.addr());

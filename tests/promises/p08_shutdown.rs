@@ -1,8 +1,11 @@
 //! P8: an orderly stop leaves nothing behind and no duplicate.
 
 use greenroom::generator::{Generator, Kind, Profile};
+use greenroom::kafka::EmbeddedBroker;
 
-use crate::harness::{Broker, Evidence, Pipes, Service, Settings, Topics, eventually, feed};
+use crate::harness::{
+    Broker, Evidence, Pipes, Program, Service, Settings, Topics, eventually, feed,
+};
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
@@ -74,4 +77,35 @@ fn p8_a_drain_that_misses_its_deadline_names_what_is_unsettled() {
     let last = log.lines().last().expect("a last line");
     let unsettled = format!("unsettled: {}/0 from ", pipes.input);
     assert!(last.contains(&unsettled), "{last}");
+}
+
+#[test]
+fn p8_a_generator_that_waits_for_a_broker_ends_at_ctrl_c_and_counts_what_is_undelivered() {
+    let broker = EmbeddedBroker::start(1).expect("the embedded broker starts");
+    let topics = Topics::at(&broker.bootstrap());
+    let generate = |topic: &str, more: &[&str]| {
+        broker.create_topic(topic, 1).expect("a new topic");
+        let args = [&["generate", "--topic", topic, "--rate", "500"], more].concat();
+        let generator = Program::start(&args, &[("KAFKA_BROKERS", &broker.bootstrap())]);
+        eventually("it to send", || topics.ends(topic)[0] > 0);
+        generator
+    };
+    let endless = generate("endless", &[]);
+    let counted = generate("counted", &["--count", "3000"]);
+    let down = broker.cluster().broker_down(1);
+    down.expect("the broker can be stopped");
+
+    endless.signal("INT");
+    for mut generator in [endless, counted] {
+        eventually("it to wait for the broker", || {
+            generator.errors().contains("events to be acknowledged")
+        });
+        generator.signal("INT");
+        assert_eq!(generator.end().code(), Some(1));
+        let errors = generator.errors();
+        let last = errors.lines().last().expect("a last line");
+        // A wait that went on to its own end would be named behind that.
+        assert!(last.contains("events were not delivered\""), "{last}");
+        assert!(!last.contains("\"0 events"), "{last}");
+    }
 }
