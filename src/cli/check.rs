@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::json_line::JsonLine;
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running};
+use super::{Failure, Outcome, running, start_log};
 use crate::config;
 use crate::counts::{Accumulator, Counts};
 use crate::flow::Partition;
@@ -17,11 +17,18 @@ use crate::pipeline::{LetterWriter, Now, Outcome as Result_, Rejected, Worker};
 use crate::record::{Outgoing, Records};
 use crate::supervision::unix_nanos;
 
+mod broker;
 mod lines;
+
+const EXAMPLES: &str = "\
+Examples:
+  greenroom check my.toml --input events.jsonl    what it makes of these events
+  greenroom check --broker                        could the service start here?";
 
 pub fn command() -> Command {
     Command::new("check")
-        .about("Settings, the pipeline explained, and each input line's result, without Kafka")
+        .about("Settings, the pipeline explained, each input line's result; without Kafka but for --broker")
+        .after_help(EXAMPLES)
         .arg(config::pipeline_arg())
         .arg(
             Arg::new("input")
@@ -43,6 +50,13 @@ pub fn command() -> Command {
                 .requires("input")
                 .help("Print what was counted in a last line, {\"counts\": …}"),
         )
+        .arg(
+            Arg::new("broker")
+                .long("broker")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("input")
+                .help("Also ask the broker: are the topics there, and may they be used?"),
+        )
 }
 
 pub fn run(args: &ArgMatches) -> Outcome {
@@ -51,6 +65,10 @@ pub fn run(args: &ArgMatches) -> Outcome {
         Some(path) => results(&setup, path, now(args)?, args.get_flag("counts")),
         None => {
             explain(&setup);
+            if args.get_flag("broker") {
+                start_log(&setup.config.log)?;
+                return broker::look(&setup);
+            }
             Ok(())
         }
     }

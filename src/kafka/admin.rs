@@ -8,6 +8,7 @@ use rdkafka::admin::{
 use rdkafka::bindings as ffi;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafka;
 
 use super::context::log;
 use super::native::Queue;
@@ -38,6 +39,10 @@ impl Admin {
             .create()
             .map_err(|error| Error::from_kafka("making a client", error))?;
         Ok(Admin { client })
+    }
+
+    pub(super) fn native(&self) -> *mut RDKafka {
+        self.client.inner().native_ptr()
     }
 
     /// How many partitions each topic has; `UnknownTopicOrPartition` where there is no such topic,

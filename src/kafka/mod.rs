@@ -5,7 +5,7 @@
 //!   errors into [`ControlEvent`]s that are answered later, from the polling thread, never inside
 //!   a callback.
 //! - [`Producer`] copies records into librdkafka and reports deliveries in bulk, by ticket.
-//! - [`Admin`] looks for topics and makes them.
+//! - [`Admin`] looks for topics and rights, and makes topics.
 //! - [`EmbeddedBroker`] is a broker inside the process, for the demo and the tests.
 //! - [`properties`] turns our settings into librdkafka's.
 //!
@@ -28,6 +28,7 @@ mod new_record;
 mod producer;
 pub mod properties;
 mod receipt;
+mod rights;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use producer::{Producer, Report, SendError};
 pub use properties::Settings;
 pub use rdkafka::types::RDKafkaErrorCode as Code;
 pub use receipt::{Receipt, Tag};
+pub use rights::{Right, Rights};
 
 /// A partition of a topic, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -154,6 +154,10 @@ impl Drop for Queue {
 pub(super) struct Event(NonNull<RDKafkaEvent>);
 
 impl Event {
+    pub(super) fn ptr(&self) -> *mut RDKafkaEvent {
+        self.0.as_ptr()
+    }
+
     /// One of the `RD_KAFKA_EVENT_` constants.
     pub(super) fn kind(&self) -> i32 {
         // SAFETY: the event is alive.
@@ -169,7 +173,7 @@ impl Event {
         })
     }
 
-    /// The error of an error event.
+    /// The error of an error event, or of a question's answer.
     pub(super) fn error(&self) -> ClientError {
         // SAFETY: the event is alive, and so are its strings until it is destroyed.
         let (code, text) = unsafe {

@@ -3,6 +3,7 @@
 //! What needs a real one is ignored in plain `cargo test`, because it needs Java and Maven:
 //! `cargo test --test promises -- --ignored`.
 
+mod check;
 mod counts;
 mod documents;
 mod harness;

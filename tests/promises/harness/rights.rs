@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::Broker;
-use super::broker::USER;
 
 const CREATE_ACLS: i16 = 30;
 const VERSION: i16 = 1;
@@ -28,7 +27,8 @@ pub enum Right {
     DescribeConfigs = 10,
 }
 
-/// Gives the broker's one user a right on the thing of this name; `*` is all of them.
+/// Gives everybody a right on the thing of this name; `*` is all of them. From then on nobody has a
+/// right on it that was not given.
 pub fn grant(broker: &Broker, on: On, name: &str, right: Right) {
     let mut request = Vec::new();
     request.extend(CREATE_ACLS.to_be_bytes());
@@ -39,7 +39,7 @@ pub fn grant(broker: &Broker, on: On, name: &str, right: Right) {
     request.push(on as u8);
     put_text(&mut request, name);
     request.extend(LITERAL.to_be_bytes());
-    put_text(&mut request, &format!("User:{}", USER.0));
+    put_text(&mut request, "User:*");
     put_text(&mut request, "*"); // from any host
     request.push(right as u8);
     request.extend(ALLOW.to_be_bytes());
