@@ -299,12 +299,39 @@ proptest! {
         match (outcome, expected) {
             (Outcome::Emitted, Ok(expected)) => {
                 let written = String::from_utf8(written.unwrap()).unwrap();
-                prop_assert_eq!(reference::members(&written), expected);
+                prop_assert_eq!(reference::all_members(&written), expected);
             }
             (Outcome::Rejected(rejection), Err(expected)) => {
                 prop_assert_eq!(rejection.error_type.as_str(), expected);
             }
             (outcome, expected) => prop_assert!(false, "{outcome:?}, expected {expected:?}"),
+        }
+    }
+
+    /// Whatever object comes, whatever steps there are: the fast path does what a slow one does,
+    /// ends at the same step, and writes nothing but members, commas and colons.
+    #[test]
+    fn drawn_steps_agree_with_a_slow_reference(object in json::object(), steps in drawn::steps()) {
+        let stages = (1..).zip(&steps);
+        let toml: String = stages.map(|(n, step)| format!("{}name = \"s{n}\"\n", step.toml)).collect();
+        let (outcome, written, _) = run(&mut worker(&format!("{HEAD}{toml}")), Some(object.as_bytes()));
+        let mut event = reference::members(&object);
+        let mut stages = (1..).zip(&steps);
+        let end = stages.find_map(|(n, step)| Some((n, (step.apply)(&mut event).err()?)));
+        match (outcome, end) {
+            (Outcome::Emitted, None) => {
+                let written = String::from_utf8(written.unwrap()).unwrap();
+                prop_assert_eq!(reference::compact(&written), &*written);
+                prop_assert_eq!(reference::all_members(&written), event);
+            }
+            (Outcome::Filtered(reason), Some((n, drawn::End::Filtered))) => {
+                prop_assert_eq!(reason, FilterReason(n));
+            }
+            (Outcome::Rejected(found), Some((n, drawn::End::Rejected(expected)))) => {
+                prop_assert_eq!(found.error_type.as_str(), expected);
+                prop_assert_eq!(&*found.step, format!("s{n}"));
+            }
+            (outcome, end) => prop_assert!(false, "{outcome:?}, expected {end:?}"),
         }
     }
 
@@ -330,4 +357,6 @@ proptest! {
     }
 }
 
+mod drawn;
+mod json;
 mod reference;

@@ -5,35 +5,60 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use chrono::{DateTime, SecondsFormat};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
-type Members = Vec<(String, String)>;
+pub type Members = Vec<(String, String)>;
 
-/// An object's members in order, each name once, values as their text.
-pub fn members(json: &str) -> Members {
+/// An object's members in order, values as their text; one that stands twice, twice.
+pub fn all_members(json: &str) -> Members {
     let Ordered(read) = serde_json::from_str(json).expect("it is an object");
+    let name = |name: &str| serde_json::from_str(name).expect("names are texts");
+    let members = read.into_iter();
+    members.map(|(raw, value)| (name(&raw), value)).collect()
+}
+
+/// The same with each name once: the last value at the first one's place.
+pub fn members(json: &str) -> Members {
     let mut members: Members = Vec::new();
-    for (name, value) in read {
+    for (name, value) in all_members(json) {
         put(&mut members, &name, value);
     }
     members
 }
 
-fn put(members: &mut Members, name: &str, value: String) {
+/// The object without spaces between its members.
+pub fn compact(json: &str) -> String {
+    let Ordered(read) = serde_json::from_str(json).expect("it is an object");
+    let members: Vec<_> = read
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Sets a member in place, or appends it.
+pub fn put(members: &mut Members, name: &str, value: String) {
     match members.iter_mut().find(|(known, _)| known == name) {
         Some(member) => member.1 = value,
         None => members.push((name.to_owned(), value)),
     }
 }
 
+/// A member's value; of what no `Value` can hold (a number beyond a double), one that is alike.
+pub fn find(members: &Members, name: &str) -> Option<Value> {
+    let (_, json) = members.iter().find(|(known, _)| known == name)?;
+    let alike = || match &json[..1] {
+        "[" => json!([1e300]),
+        "{" => json!({ "n": 1e300 }),
+        _ => json!(1e300),
+    };
+    Some(serde_json::from_str(json).unwrap_or_else(|_| alike()))
+}
+
 fn get(members: &Members, name: &str) -> Value {
-    let found = members.iter().find(|(known, _)| known == name);
-    found.map_or(Value::Null, |(_, json)| {
-        // Numbers beyond a double are no time; that is all that matters of them here.
-        serde_json::from_str(json).unwrap_or(Value::from(1e300))
-    })
+    find(members, name).unwrap_or(Value::Null)
 }
 
 pub fn logins(json: &str) -> Result<Members, &'static str> {
@@ -89,7 +114,7 @@ pub fn logins(json: &str) -> Result<Members, &'static str> {
     Ok(event)
 }
 
-fn canonical_ip(text: &str) -> Option<String> {
+pub fn canonical_ip(text: &str) -> Option<String> {
     if let Ok(address) = text.parse::<Ipv4Addr>() {
         return Some(address.to_string());
     }
@@ -101,7 +126,7 @@ fn canonical_ip(text: &str) -> Option<String> {
     (zone != "%" && zone.matches('%').count() < 2).then(|| format!("{address}{zone}"))
 }
 
-fn seconds(value: &Value) -> Option<i64> {
+pub fn seconds(value: &Value) -> Option<i64> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?.trunc(),
         Value::String(text) => text.trim().parse::<i128>().ok()? as f64,
@@ -112,15 +137,19 @@ fn seconds(value: &Value) -> Option<i64> {
         .then_some(seconds as i64)
 }
 
-fn mask(name: &str, text: &str) -> String {
+pub fn mask(name: &str, text: &str) -> String {
+    hmac(&format!("{name}\0{text}"))
+}
+
+pub fn hmac(text: &str) -> String {
     let key = b"0123456789abcdef0123456789abcdef";
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(format!("{name}\0{text}").as_bytes());
+    mac.update(text.as_bytes());
     let bytes = mac.finalize().into_bytes();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// All members as they come, duplicates too.
+/// All members as they come, duplicates too; names and values as their text.
 struct Ordered(Members);
 
 impl<'de> Deserialize<'de> for Ordered {
@@ -137,8 +166,8 @@ impl<'de> Visitor<'de> for Ordered {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Ordered, A::Error> {
-        while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
-            self.0.push((name, value.get().to_owned()));
+        while let Some((name, value)) = map.next_entry::<Box<RawValue>, Box<RawValue>>()? {
+            self.0.push((name.get().to_owned(), value.get().to_owned()));
         }
         Ok(self)
     }
