@@ -17,15 +17,17 @@ use super::batch::{Batch, BatchId, Range};
 use super::credit::Permit;
 use super::generation::{Generations, Lease, Tenure};
 use super::ledger::Ledger;
-use super::suspects::{Suspects, Suspicion};
+use super::suspects::Suspects;
 use super::{Generation, Marks, Outcomes, Partition, Refusal, Report};
 use crate::record::Records;
 
+mod dispatch;
 mod rebalance;
 mod status;
 #[cfg(test)]
 mod tests;
 
+pub use dispatch::Dispatch;
 use rebalance::Rebalance;
 pub use status::LaneStatus;
 
@@ -52,25 +54,6 @@ pub enum Action {
     Commit(Vec<(Partition, i64)>),
     /// All is settled and committed: the drain is complete.
     Drained,
-}
-
-/// A batch on its way to a worker.
-#[derive(Clone, Debug)]
-pub struct Dispatch {
-    pub worker: usize,
-    /// The worker's incarnation, as far as the intake knows: another one must drop it.
-    pub incarnation: u64,
-    pub batch: Arc<Batch>,
-    /// Records of the batch that something is held against, by offset.
-    pub suspects: Vec<(i64, Suspicion)>,
-}
-
-impl Dispatch {
-    /// The record at which the worker stopped, where it had begun and not handed on (P5).
-    pub fn stopped_at(&self) -> Option<(Partition, i64)> {
-        let offset = self.batch.stopped_at()?;
-        Some((self.batch.partition(), offset))
-    }
 }
 
 /// What decides about reading, committing and rewinding.
