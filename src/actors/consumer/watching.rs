@@ -2,6 +2,7 @@
 
 use super::reading::Reading;
 use crate::flow::intake::LaneStatus;
+use crate::flow::stalls::Finding;
 use crate::kafka::TopicPartition;
 use crate::status::PartitionStatus;
 use crate::supervision::unix_nanos;
@@ -75,10 +76,15 @@ impl Reading {
         let mut lanes = self.intake.status();
         lanes.retain(|lane| lane.at_work || self.waiting.holds(lane.partition));
         let now = self.now();
-        let Some(partition) = self.stalls.look(lanes, now) else {
+        let Some(finding) = self.stalls.look(lanes, now) else {
             return Ok(());
         };
+        let (Finding::Ask(partition) | Finding::Stalled(partition)) = finding;
         if self.brokers_answer() {
+            if let Finding::Ask(partition) = finding {
+                self.stalls.answered(partition, now);
+                return Ok(());
+            }
             let (named, after) = (self.name(partition), self.wiring.limits.stall);
             return Err(format!("{named} has not moved for {after:?}"));
         }
