@@ -58,6 +58,8 @@ pub struct Aggregator {
     wiring: Wiring,
     /// Records since the last summary.
     unpublished: u64,
+    /// Those of them that bring the next one nearer.
+    due: u64,
 }
 
 impl Aggregator {
@@ -65,6 +67,7 @@ impl Aggregator {
         Aggregator {
             // What the one before had not published is not known: let it be published once more.
             unpublished: u64::from(pulse.incarnation().number() > 1),
+            due: 0,
             pulse,
             wiring,
         }
@@ -80,6 +83,7 @@ impl Aggregator {
         };
         if self.unpublished > 0 {
             self.unpublished = 0;
+            self.due = 0;
             let counts = self.wiring.store.counts();
             // Where the producer is being replaced, the next summary says all of this too.
             let _ = self.wiring.producer.send(Summary {
@@ -89,10 +93,16 @@ impl Aggregator {
         }
     }
 
-    fn publish_when_due(&mut self, records: u64) {
+    fn publish_when_due(&mut self, records: u64, emitted: u64) {
+        let Some(rule) = self.rule() else {
+            return;
+        };
         self.unpublished += records;
-        let every = self.rule().and_then(|rule| rule.every_records);
-        if every.is_some_and(|every| self.unpublished >= every) {
+        self.due += match rule.of {
+            pipeline::Counted::Read => records,
+            pipeline::Counted::Emitted => emitted,
+        };
+        if rule.every_records.is_some_and(|every| self.due >= every) {
             self.publish();
         }
     }
@@ -136,8 +146,9 @@ impl Handler<Counted> for Aggregator {
     type Result = ();
 
     /// An old generation's counts are void: its records are read again (P3).
-    fn handle(&mut self, Counted { batch, delta }: Counted, _: &mut Self::Context) {
+    fn handle(&mut self, counted: Counted, _: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
+        let batch = counted.batch;
         if !batch.is_current() {
             return;
         }
@@ -148,13 +159,13 @@ impl Handler<Counted> for Aggregator {
                 range.base,
                 range.next,
                 range.count_from,
-                &delta,
+                &counted.delta,
             )
         };
         match self.wiring.store.with(apply) {
             Applied::Counted => {
                 self.wiring.reports.send(Report::Counted(batch.id()));
-                self.publish_when_due(batch.records().len() as u64);
+                self.publish_when_due(batch.records().len() as u64, counted.emitted);
             }
             Applied::AlreadyCounted => self.wiring.reports.send(Report::Counted(batch.id())),
             Applied::Gap => self.wiring.reports.send(Report::Gap(batch.id())),

@@ -83,6 +83,8 @@ pub struct DeadLetters {
 pub struct Counted {
     pub batch: Arc<Batch>,
     pub delta: Delta,
+    /// How many of its records were written to the output.
+    pub emitted: u64,
 }
 
 /// aggregator → producer: a summary to publish.

@@ -140,6 +140,7 @@ impl Transformer {
             error_type,
             step: "deliver".into(),
             detail,
+            record: None,
         })
     }
 
@@ -162,8 +163,9 @@ impl Transformer {
             ..Outcomes::default()
         };
         for (reason, records) in &results.filtered {
-            let reason = self.wiring.pipeline.reason(*reason).to_owned();
-            *outcomes.filtered.entry(reason).or_default() += records;
+            let reason = self.wiring.pipeline.reason(*reason);
+            tracing::debug!(reason, records, "records were filtered");
+            *outcomes.filtered.entry(reason.to_owned()).or_default() += records;
         }
         for record in &results.rejected {
             let offset = batch.records().get(record.index).offset();
@@ -178,6 +180,7 @@ impl Transformer {
     /// cannot be sent.
     fn send(&self, batch: &Arc<Batch>, results: Results, delta: Delta) {
         let rejected = !results.rejected.is_empty();
+        let emitted = results.produced;
         let _ = self.wiring.producer.send(Processed {
             batch: batch.clone(),
             outputs: results.outputs,
@@ -192,6 +195,7 @@ impl Transformer {
         let _ = self.wiring.aggregator.send(Counted {
             batch: batch.clone(),
             delta,
+            emitted,
         });
     }
 }

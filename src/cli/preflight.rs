@@ -19,7 +19,7 @@ const SAY: Duration = Duration::from_secs(10);
 /// What a topic takes at most where the broker does not say: Kafka's own default.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
-/// What was found: the outputs, and what the dead letters' topics take at most.
+/// What was found: the outputs, and what the topics for dead letters and errors take at most.
 pub struct Found {
     pub outputs: Vec<OutputTopic>,
     pub dead_letter_bytes: usize,
@@ -100,11 +100,12 @@ pub fn unusable(topic: &str, code: Code) -> String {
     }
 }
 
-/// The smallest limit of the dead letters' topics. Who may not ask goes by Kafka's default.
+/// The smallest limit of the topics for dead letters and errors. Who may not ask goes by Kafka's default.
 async fn dead_letter_bytes(setup: &Setup, admin: &Admin) -> usize {
     let pipeline = &setup.pipeline;
     let inputs = 0..u16::try_from(pipeline.input_topics().len()).unwrap_or(u16::MAX);
-    let indices: BTreeSet<u16> = inputs.map(|input| pipeline.dead_letters(input)).collect();
+    let letters = inputs.map(|input| pipeline.dead_letters(input));
+    let indices: BTreeSet<u16> = letters.chain(pipeline.errors()).collect();
     let topics: Vec<&str> = indices
         .iter()
         .map(|index| pipeline.topics()[usize::from(*index)].as_str())

@@ -155,6 +155,12 @@ fn compile(mut spec: Spec, config: &Config, key: Key) -> Result<Compiled, Vec<St
     if let Some(topic) = &pipeline.dead_letter_topic {
         spec.override_dead_letters(topic);
     }
+    if let Some(topic) = &pipeline.errors_topic {
+        spec.override_errors(topic);
+    }
+    if let Some(topic) = &pipeline.filtered_topic {
+        spec.override_filtered(topic);
+    }
     if let Some(topic) = &pipeline.summary_topic {
         spec.override_summary(topic);
     }

@@ -109,6 +109,24 @@ pub static SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        name: "GREENROOM_ERRORS_TOPIC",
+        given: Flag("errors-topic"),
+        default: Unset("the pipeline's"),
+        help: "topic for errors in the pipeline's own form, where it has one",
+        kind: Kind::Parsed(TOPIC, |config, text| {
+            parse::topic(text).map(|topic| config.pipeline.errors_topic = Some(topic))
+        }),
+    },
+    Setting {
+        name: "GREENROOM_FILTERED_TOPIC",
+        given: Flag("filtered-topic"),
+        default: Unset("the pipeline's"),
+        help: "topic for filtered records, where the pipeline has one",
+        kind: Kind::Parsed(TOPIC, |config, text| {
+            parse::topic(text).map(|topic| config.pipeline.filtered_topic = Some(topic))
+        }),
+    },
+    Setting {
         name: "GREENROOM_SUMMARY_TOPIC",
         given: Flag("summary-topic"),
         default: Unset("the pipeline's"),

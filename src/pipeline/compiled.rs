@@ -8,10 +8,15 @@ use secrecy::SecretSlice;
 use super::count::{Count, Of};
 use super::json;
 use super::masking::Masking;
+use super::names::Slot;
 use super::outcome::FilterReason;
+use super::reason::Reason;
 use super::report::{Layout, Report};
 use super::section::SpecError;
-use super::spec::{Others, Spec, Stage, Tombstones};
+use super::side_topic::SideTopic;
+use super::spec::{Counted, Others, Spec, Stage, Tombstones};
+use super::steps::Context;
+use super::time::Now;
 use super::worker::Worker;
 use crate::counts::Counts;
 
@@ -36,6 +41,8 @@ pub(super) struct Inner {
     pub zone: Tz,
     topics: Vec<String>,
     dead_letters: Vec<u16>,
+    errors: Option<u16>,
+    filtered: Option<u16>,
     summary: Option<Summary>,
 }
 
@@ -45,12 +52,17 @@ pub struct Summary {
     /// The index of its topic among [`Compiled::topics`].
     pub topic: u16,
     pub every_records: Option<u64>,
+    pub of: Counted,
     /// Of seconds in which something came.
     pub every_seconds: Option<u64>,
 }
 
 /// More input topics than this are refused, so that topics can be numbered in 16 bits.
 const MAX_INPUTS: usize = 1000;
+
+/// Why what is no object is filtered.
+const SKIPPED: &str = "skipped";
+const SKIPPED_JSON: &str = "\"skipped\"";
 
 /// The index of the output topic: it is the first.
 pub(super) const OUTPUT: u16 = 0;
@@ -70,14 +82,19 @@ impl Compiled {
             )
         });
         let dead_letters = dead_letters.collect();
+        let errors = spec.errors.as_ref();
+        let errors = errors.map(|errors| number(&mut topics, errors.side.topic.clone()));
+        let filtered = spec.filtered.as_ref();
+        let filtered = filtered.map(|side| number(&mut topics, side.topic.clone()));
         let summary = spec.summary.as_ref().map(|summary| Summary {
             topic: number(&mut topics, summary.topic.clone()),
             every_records: summary.every_records,
+            of: summary.of,
             every_seconds: summary.every_seconds,
         });
-        let errors = mistakes(&spec, &topics, options);
-        if !errors.is_empty() {
-            return Err(errors);
+        let mistakes = mistakes(&spec, &topics, options);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
         let masking = options.hash_key.as_ref();
         let masking = masking.map(|key| Masking::new(key, options.hash_key_id.as_deref()));
@@ -87,6 +104,8 @@ impl Compiled {
             zone: options.timezone,
             topics,
             dead_letters,
+            errors,
+            filtered,
             summary,
         })))
     }
@@ -112,6 +131,11 @@ impl Compiled {
     /// The topic for the dead letters of the `input`th input topic.
     pub fn dead_letters(&self, input: u16) -> u16 {
         self.0.dead_letters[usize::from(input)]
+    }
+
+    /// The topic for errors in the pipeline's own form.
+    pub fn errors(&self) -> Option<u16> {
+        self.0.errors
     }
 
     pub fn summary(&self) -> Option<Summary> {
@@ -148,7 +172,7 @@ impl Compiled {
     /// Why a record was filtered, for metrics.
     pub fn reason(&self, reason: FilterReason) -> &str {
         match reason.0.checked_sub(1) {
-            None => "skipped",
+            None => SKIPPED,
             Some(step) => &self.0.spec.stages[step as usize].name,
         }
     }
@@ -169,6 +193,12 @@ impl Compiled {
         let stages = (1..).zip(&spec.stages);
         lines.extend(stages.map(|(n, stage)| explain_stage(n, stage, spec)));
         lines.push(format!("write to {}", spec.output));
+        let filtered = spec.filtered.as_ref();
+        let filtered = filtered.map(|side| side.explain(&spec.names));
+        lines.extend(filtered.map(|side| format!("write what is filtered to {side}")));
+        let errors = spec.errors.as_ref();
+        let errors = errors.map(|errors| errors.side.explain(&spec.names));
+        lines.extend(errors.map(|side| format!("write what is rejected for a reason to {side}")));
         lines.push(self.explain_dead_letters());
         lines.extend(spec.counts.iter().map(|count| count.explain(&spec.names)));
         lines.extend(self.0.summary.map(|summary| self.explain_summary(summary)));
@@ -181,11 +211,16 @@ impl Compiled {
         indices.dedup();
         let topics = indices.iter().map(|index| self.topic(*index));
         let topics: Vec<_> = topics.collect();
-        format!("write what is rejected to {}", topics.join(", "))
+        let otherwise = self.0.errors.map_or("", |_| " otherwise");
+        format!("write what is rejected{otherwise} to {}", topics.join(", "))
     }
 
     fn explain_summary(&self, summary: Summary) -> String {
-        let records = summary.every_records.map(|n| format!("every {n} records"));
+        let of = match summary.of {
+            Counted::Read => "records",
+            Counted::Emitted => "records written",
+        };
+        let records = summary.every_records.map(|n| format!("every {n} {of}"));
         let seconds = summary
             .every_seconds
             .map(|n| format!("every {n} s in which some came"));
@@ -215,7 +250,7 @@ fn number(topics: &mut Vec<String>, topic: String) -> u16 {
         topics.len() - 1
     });
     u16::try_from(index)
-        .expect("input topics and their dead letters are at most 2000, the others two")
+        .expect("input topics and their dead letters are at most 2000, the others four")
 }
 
 fn mistakes(spec: &Spec, topics: &[String], options: &Options) -> Vec<SpecError> {
@@ -283,10 +318,38 @@ fn explain_reading(spec: &Spec) -> String {
 }
 
 fn explain_stage(n: usize, stage: &Stage, spec: &Spec) -> String {
-    format!("{n}. {}: {}", stage.name, stage.step.explain(&spec.names))
+    let name = |slot: &Slot| spec.names.name(*slot).to_owned();
+    let given = stage.given.as_ref().map(name);
+    let given = given.map_or(String::new(), |name| format!(", given {name}"));
+    let reason = stage.reason.as_ref().map(Reason::as_str);
+    let reason = reason.map_or(String::new(), |reason| format!(" ({reason:?})"));
+    let step = stage.step.explain(&spec.names);
+    format!("{n}. {}: {step}{given}{reason}", stage.name)
 }
 
 impl Inner {
+    pub fn context(&self, now: Now) -> Context<'_> {
+        Context {
+            names: &self.spec.names,
+            masking: self.masking.as_ref(),
+            zone: self.zone,
+            now,
+        }
+    }
+
+    /// The form and the topic of what is filtered.
+    pub fn filtered(&self) -> Option<(&SideTopic, u16)> {
+        self.spec.filtered.as_ref().zip(self.filtered)
+    }
+
+    /// Why a record was filtered, for its topic, as JSON.
+    pub fn said(&self, reason: FilterReason) -> &str {
+        match reason.0.checked_sub(1) {
+            None => SKIPPED_JSON,
+            Some(step) => &self.spec.stages[step as usize].said,
+        }
+    }
+
     /// The counts of records that ended in this way.
     pub fn counts(&self, of: Of) -> impl Iterator<Item = &Count> {
         self.spec.counts.iter().filter(move |count| count.of == of)

@@ -17,6 +17,7 @@ pub(super) struct Count {
     pub name: Box<str>,
     pub of: Of,
     pub by: Option<Key>,
+    only: Option<Only>,
 }
 
 /// Which records a count is of.
@@ -38,16 +39,23 @@ pub(super) struct Key {
     skip: Lack,
 }
 
-/// What of a member's value is the key.
+/// Only events are counted in which a member's text, in lower case, contains one of some parts,
+/// and none of others.
 #[derive(Clone, Debug)]
+struct Only {
+    field: Slot,
+    contains: Vec<Box<str>>,
+    without: Vec<Box<str>>,
+}
+
+/// What of a member's value is the key.
+#[derive(Clone, Copy, Debug)]
 enum Form {
     /// A text's characters; null, booleans and numbers as they stand. Lists and objects are not
     /// counted.
     Value,
     /// The hour of a time.
     Hour,
-    /// The first of these that the text, in lower case, contains; if none, it is not counted.
-    Contains(Vec<Box<str>>),
 }
 
 const OFS: &[(&str, Of)] = &[
@@ -81,11 +89,6 @@ pub(super) const COUNT: Chapter<Count> = Chapter {
             "one count",
             "a second member: there is a count for each of its values",
         ),
-        guide::Key::optional(
-            "contains",
-            "`by` as it stands",
-            "count by the first of these that the text of `by` contains, whatever its case; what contains none is not counted",
-        ),
         guide::Key::or(
             "as",
             r#""value""#,
@@ -96,6 +99,17 @@ pub(super) const COUNT: Chapter<Count> = Chapter {
             r#""null""#,
             "a record whose `by` or `group` lacks a value in this way is not counted",
         ),
+        guide::Key::optional(
+            "where",
+            "whatever it holds",
+            "a member whose text decides whether the record is counted",
+        ),
+        guide::Key::optional(
+            "contains",
+            "only without `where`",
+            "counted is what contains one of these, whatever its case",
+        ),
+        guide::Key::optional("without", "whatever else it contains", "and none of these"),
     ],
     examples: &[
         Example {
@@ -126,14 +140,13 @@ skip = "falsy""#,
         },
         Example {
             toml: r#"[[count]]
-name = "systems"
-by = "device_type"
-contains = ["android", "ios"]"#,
+name = "ios_count"
+where = "device_type"
+contains = ["ios"]
+without = ["android"]"#,
             runs: &[
-                (
-                    r#"{"device_type":"Android 14"}"#,
-                    r#"{"systems":{"android":1}}"#,
-                ),
+                (r#"{"device_type":"iOS 17"}"#, r#"{"ios_count":1}"#),
+                (r#"{"device_type":"iOS for Android"}"#, "{}"),
                 (r#"{"device_type":"windows"}"#, "{}"),
             ],
         },
@@ -150,11 +163,12 @@ impl Count {
         let name = section.needed_text("name");
         let of = section.choice("of", OFS).unwrap_or(Of::Emitted);
         let by = Key::read(section, names);
-        if of != Of::Emitted && by.is_some() {
-            section.mistake("`by` is only for what is emitted");
+        let only = Only::read(section, names);
+        if of != Of::Emitted && (by.is_some() || only.is_some()) {
+            section.mistake("`by` and `where` are only for what is emitted");
         }
         let name = name?.into();
-        Some(Count { name, of, by })
+        Some(Count { name, of, by, only })
     }
 
     /// The name under which it stands among all counts.
@@ -179,6 +193,9 @@ impl Count {
 
     /// Counts an event as it is written.
     pub fn add(&self, event: &Event, zone: Tz, counts: &mut Accumulator) {
+        if self.only.as_ref().is_some_and(|only| !only.takes(event)) {
+            return;
+        }
         let Some(by) = &self.by else {
             return counts.add(&[&self.name]);
         };
@@ -194,18 +211,19 @@ impl Count {
 
     pub fn explain(&self, names: &Names) -> String {
         let (name, what) = (&self.name, self.of.explain());
+        let only = self.only.as_ref().map(|only| only.explain(names));
+        let only = only.unwrap_or_default();
         let Some(key) = &self.by else {
-            return format!("count {name}: {what}");
+            return format!("count {name}: {what}{only}");
         };
         let field = names.name(key.field);
         let form = match &key.form {
             Form::Value => format!("by {field}"),
             Form::Hour => format!("by the hour of {field}"),
-            Form::Contains(parts) => format!("by which {field} contains: {}", parts.join(", ")),
         };
         let group = key.group.as_ref();
         let group = group.map_or(String::new(), |(_, group)| format!(" for each {group}"));
-        format!("count {name}: {what} {form}{group}")
+        format!("count {name}: {what} {form}{group}{only}")
     }
 }
 
@@ -223,21 +241,15 @@ impl Key {
     fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
         let field = section.field("by", names);
         let group = section.text("group");
-        let contains = section.texts("contains");
         let form = section.choice("as", AS);
         let skip = section.choice("skip", LACKS).unwrap_or(Lack::Null);
-        let refines = group.is_some() || contains.is_some() || form.is_some();
-        if field.is_none() && refines {
-            section.mistake("`group`, `as` and `contains` need `by`");
+        if field.is_none() && (group.is_some() || form.is_some()) {
+            section.mistake("`group` and `as` need `by`");
         }
-        let form = match contains {
-            Some(parts) => Form::Contains(lower_case(&parts)),
-            None => form.unwrap_or(Form::Value),
-        };
         Some(Key {
             field: field?,
             group: group.map(|name| (names.slot(name), name.into())),
-            form,
+            form: form.unwrap_or(Form::Value),
             skip,
         })
     }
@@ -255,11 +267,6 @@ impl Key {
                 let hour = moment.and_then(|moment| moment.render(Format::Hour, zone));
                 hour.iter().map(Rendered::as_str).for_each(then);
             }
-            Form::Contains(parts) => {
-                let text = event.text(self.field).map(str::to_lowercase);
-                let found = text.and_then(|text| parts.iter().find(|part| text.contains(&***part)));
-                found.into_iter().map(|part| &**part).for_each(then);
-            }
         }
     }
 
@@ -272,7 +279,47 @@ impl Key {
     }
 }
 
+impl Only {
+    fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Self> {
+        let field = section.field("where", names);
+        let contains = section.texts("contains");
+        let without = section.texts("without");
+        if field.is_some() != contains.is_some() || (without.is_some() && field.is_none()) {
+            section.mistake("`where` goes with `contains`, and `without` with both");
+        }
+        Some(Only {
+            field: field?,
+            contains: lower_case(&contains?),
+            without: without.map_or(Vec::new(), |parts| lower_case(&parts)),
+        })
+    }
+
+    fn takes(&self, event: &Event) -> bool {
+        let holds = |text: &str, parts: &[Box<str>]| parts.iter().any(|part| contains(text, part));
+        let text = event.text(self.field);
+        text.is_some_and(|text| holds(text, &self.contains) && !holds(text, &self.without))
+    }
+
+    fn explain(&self, names: &Names) -> String {
+        let field = names.name(self.field);
+        let contains = self.contains.join(" or ");
+        let without = match &*self.without {
+            [] => String::new(),
+            parts => format!(", and not {}", parts.join(" or ")),
+        };
+        format!(" where {field} contains {contains}{without}")
+    }
+}
+
 fn lower_case(parts: &[&str]) -> Vec<Box<str>> {
     let lower = parts.iter().map(|part| part.to_lowercase());
     lower.map(String::into_boxed_str).collect()
+}
+
+/// Whether the text's lower case contains `part`, which is in lower case. Nothing is allocated.
+fn contains(text: &str, part: &str) -> bool {
+    text.char_indices().any(|(start, _)| {
+        let mut lower = text[start..].chars().flat_map(char::to_lowercase);
+        part.chars().all(|char| lower.next() == Some(char))
+    })
 }

@@ -45,6 +45,8 @@ enum Name {
 #[derive(Clone, Copy, Debug)]
 struct Value {
     kind: Kind,
+    /// A hash stands here for what must not be read.
+    masked: bool,
     json: Span,
     text: Span,
 }
@@ -94,10 +96,30 @@ impl Span {
     }
 }
 
+impl Value {
+    fn new(kind: Kind, json: Span, text: Span) -> Self {
+        Value {
+            kind,
+            masked: false,
+            json,
+            text,
+        }
+    }
+}
+
 impl Event {
-    /// Reads a record's value in place of the event before.
+    /// Reads a record's value in place of the event before. What cannot be read leaves an empty
+    /// event.
     pub fn read(&mut self, value: &[u8], names: &Names) -> Result<(), Unreadable> {
         self.clear(names);
+        let read = self.read_object(value, names);
+        if read.is_err() {
+            self.clear(names);
+        }
+        read
+    }
+
+    fn read_object(&mut self, value: &[u8], names: &Names) -> Result<(), Unreadable> {
         let text = str::from_utf8(value).map_err(|error| Malformed {
             at: error.valid_up_to(),
             what: "invalid UTF-8",
@@ -116,7 +138,8 @@ impl Event {
         Ok(())
     }
 
-    fn clear(&mut self, names: &Names) {
+    /// An event without members.
+    pub fn clear(&mut self, names: &Names) {
         self.text.clear();
         self.text.shrink_to(KEPT);
         self.members.clear();
@@ -157,8 +180,7 @@ impl Event {
                     Kind::Text => self.plain_text(source, value),
                     _ => json,
                 };
-                let kind = value.kind;
-                self.set(slot, Value { kind, json, text });
+                self.set(slot, Value::new(value.kind, json, text));
             }
             None => {
                 let json = Span::new(value.start, value.end);
@@ -166,11 +188,7 @@ impl Event {
                 self.others.push((plain_name, index));
                 self.members.push(Member {
                     name: Name::Other(Span::new(name.start, name.end)),
-                    value: Value {
-                        kind: value.kind,
-                        json,
-                        text: json,
-                    },
+                    value: Value::new(value.kind, json, json),
                 });
             }
         }
@@ -233,6 +251,18 @@ impl Event {
         Some((value.kind, value.text.of(&self.text)))
     }
 
+    /// The member's value as it is written; None where it is absent.
+    pub fn json(&self, slot: Slot) -> Option<&str> {
+        Some(self.value(slot)?.json.of(&self.text))
+    }
+
+    /// What of the member could still be read: its characters, unless it is null or a hash.
+    pub fn readable(&self, slot: Slot) -> Option<&str> {
+        let value = self.value(slot)?;
+        let readable = !value.masked && value.kind != Kind::Null;
+        readable.then(|| value.text.of(&self.text))
+    }
+
     /// The member's characters if it is a text.
     pub fn text(&self, slot: Slot) -> Option<&str> {
         match self.get(slot) {
@@ -270,6 +300,18 @@ impl Event {
 
     /// Sets a member to a text: in place, or at the end where it is new.
     pub fn set_text(&mut self, slot: Slot, text: &str) {
+        let value = self.quoted(text);
+        self.set(slot, value);
+    }
+
+    /// Sets a member to the hash that stands for it.
+    pub fn set_masked(&mut self, slot: Slot, hash: &str) {
+        let value = self.quoted(hash);
+        let masked = true;
+        self.set(slot, Value { masked, ..value });
+    }
+
+    fn quoted(&mut self, text: &str) -> Value {
         let start = self.text.len();
         json::quote(text, &mut self.text);
         let json = Span::new(start, self.text.len());
@@ -277,15 +319,13 @@ impl Event {
             true => json.inner(),
             false => self.append(text),
         };
-        let kind = Kind::Text;
-        self.set(slot, Value { kind, json, text });
+        Value::new(Kind::Text, json, text)
     }
 
     /// Sets a member to a value that is no text: in place, or at the end where it is new.
     pub fn set_json(&mut self, slot: Slot, kind: Kind, json: &str) {
         let json = self.append(json);
-        let text = json;
-        self.set(slot, Value { kind, json, text });
+        self.set(slot, Value::new(kind, json, json));
     }
 
     /// Keeps these members only, in this order.

@@ -1,8 +1,9 @@
-//! Dead letters of format `raw`: the record as it came, and headers that say what was wrong.
+//! Dead letters: the record as it came (format `raw`), or as the pipeline's errors topic wants it,
+//! and headers that say what was wrong.
 
 use std::io::Write as _;
 
-use super::{Compiled, Rejection};
+use super::{Compiled, ErrorRecord, Rejection};
 use crate::flow::Partition;
 use crate::record::{Outgoing, Record};
 
@@ -26,7 +27,7 @@ pub struct Rejected<'a> {
 #[derive(Debug)]
 pub struct LetterWriter {
     pipeline: Compiled,
-    /// What the dead letters' topics take at most, in bytes.
+    /// What the topics for dead letters and errors take at most, in bytes.
     max_bytes: usize,
     text: Vec<u8>,
 }
@@ -42,7 +43,8 @@ impl LetterWriter {
 
     /// Appends the dead letter of `source`. `failed_at` is RFC 3339.
     ///
-    /// One too large for its topic goes without its value and says how many bytes that had.
+    /// An error too large for its topic becomes a dead letter of format `raw`; one of these that is
+    /// too large goes without its value and says how many bytes that had.
     pub fn write(
         &mut self,
         source: Record<'_>,
@@ -53,18 +55,10 @@ impl LetterWriter {
         let pipeline = self.pipeline.clone();
         let Rejected {
             partition,
-            index,
             rejection,
             ..
         } = *rejected;
-        let topic = pipeline.dead_letters(partition.topic);
-        let bytes = source.value().map_or(0, <[u8]>::len);
-        let omit = rejected.omit_value || bytes + HEADROOM > self.max_bytes;
-        if omit {
-            letters.push_null(index, topic);
-        } else {
-            letters.push_source(index, topic);
-        }
+        let omitted = self.write_value(source, rejected, letters);
         let input = &pipeline.input_topics()[usize::from(partition.topic)];
         self.text("error.type", rejection.error_type.as_str(), letters);
         self.text("error.detail", &rejection.detail, letters);
@@ -75,9 +69,36 @@ impl LetterWriter {
         self.text("attempts", rejected.attempts, letters);
         self.text("pipeline", pipeline.name(), letters);
         self.text("failed_at", failed_at, letters);
-        if omit {
+        if let Some(bytes) = omitted {
             self.text("value.omitted", bytes, letters);
         }
+    }
+
+    /// The bytes of the value, where it had to be left out.
+    fn write_value(
+        &self,
+        source: Record<'_>,
+        rejected: &Rejected<'_>,
+        letters: &mut Outgoing,
+    ) -> Option<usize> {
+        let fits = |bytes: usize| !rejected.omit_value && bytes + HEADROOM <= self.max_bytes;
+        let error = rejected.rejection.record.as_ref();
+        if let Some((ErrorRecord(record), topic)) = error.zip(self.pipeline.errors())
+            && fits(record.len())
+        {
+            let start = letters.buffer().len();
+            letters.buffer().extend_from_slice(record);
+            letters.push_written(rejected.index, topic, start);
+            return None;
+        }
+        let topic = self.pipeline.dead_letters(rejected.partition.topic);
+        let bytes = source.value().map_or(0, <[u8]>::len);
+        if fits(bytes) {
+            letters.push_source(rejected.index, topic);
+            return None;
+        }
+        letters.push_null(rejected.index, topic);
+        Some(bytes)
     }
 
     fn text(&mut self, name: &str, value: impl std::fmt::Display, letters: &mut Outgoing) {

@@ -45,11 +45,6 @@ impl Masking {
     pub fn of_member(&self, name: &str, text: &str) -> Hashed {
         keyed(&self.mac, &[name.as_bytes(), b"\0", text.as_bytes()])
     }
-
-    /// HMAC-SHA-256 of the text alone.
-    pub fn of_text(&self, text: &str) -> Hashed {
-        keyed(&self.mac, &[text.as_bytes()])
-    }
 }
 
 impl Hashed {
@@ -71,9 +66,13 @@ impl Hex {
     }
 }
 
-/// SHA-256 of the text: known texts can be found again by anybody who tries them.
-pub(super) fn unkeyed(text: &str) -> Hashed {
-    Hashed(Sha256::digest(text.as_bytes()).into())
+/// HMAC-SHA-256 of the text where there is a key. Without one SHA-256: known texts can be found
+/// again by anybody who tries them.
+pub(super) fn plain(text: &str, masking: Option<&Masking>) -> Hashed {
+    match masking {
+        Some(masking) => keyed(&masking.mac, &[text.as_bytes()]),
+        None => Hashed(Sha256::digest(text.as_bytes()).into()),
+    }
 }
 
 /// The key's own two blocks were hashed once, when it was set: a copy starts after them.

@@ -1,6 +1,9 @@
 //! What becomes of a record. Failure is data: only bugs unwind.
 
+use std::fmt;
 use std::sync::Arc;
+
+use super::names::{Names, Slot};
 
 /// The longest error detail in bytes: it travels in a header.
 const MAX_DETAIL: usize = 512;
@@ -28,6 +31,18 @@ pub struct Rejection {
     pub step: Arc<str>,
     /// At most 512 bytes of names, positions and types: never content (P10).
     pub detail: String,
+    /// What the errors topic gets of it. Without one it is a dead letter of format `raw`.
+    pub record: Option<ErrorRecord>,
+}
+
+/// A record's value for the errors topic. It holds content, so it cannot be printed (P10).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ErrorRecord(pub(super) Vec<u8>);
+
+impl fmt::Debug for ErrorRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorRecord({} bytes)", self.0.len())
+    }
 }
 
 /// The kinds of rejections.
@@ -67,13 +82,36 @@ impl ErrorType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Filtered,
-    Rejected(ErrorType, String),
+    Rejected(Refusal),
+}
+
+/// What a step has against an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub error_type: ErrorType,
+    pub detail: String,
+    /// The members that are missing, where that is what is wrong.
+    pub missing: Vec<Slot>,
 }
 
 impl Stop {
     /// A rejection; a detail that is too long is cut.
-    pub fn rejected(error_type: ErrorType, mut detail: String) -> Self {
+    pub fn rejected(error_type: ErrorType, detail: String) -> Self {
+        Self::refused(error_type, detail, Vec::new())
+    }
+
+    /// A rejection for members that are missing.
+    pub fn missing(missing: Vec<Slot>, names: &Names) -> Self {
+        let detail = format!("missing: {}", names.list(&missing));
+        Self::refused(ErrorType::MissingField, detail, missing)
+    }
+
+    fn refused(error_type: ErrorType, mut detail: String, missing: Vec<Slot>) -> Self {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
-        Stop::Rejected(error_type, detail)
+        Stop::Rejected(Refusal {
+            error_type,
+            detail,
+            missing,
+        })
     }
 }

@@ -100,6 +100,14 @@ impl<'m, 't> Section<'m, 't> {
         }
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     pub fn mistake(&mut self, message: &str) {
         let span = self.span.clone();
         self.mistakes
@@ -142,7 +150,7 @@ impl<'m, 't> Section<'m, 't> {
     fn needed<T>(&mut self, key: &str, found: Option<T>) -> Option<T> {
         let asked = self.asked.iter_mut().filter(|asked| asked.key == key);
         asked.for_each(|asked| asked.needed = true);
-        if !self.table.contains_key(key) {
+        if !self.has(key) {
             self.mistake(&format!("`{key}` is missing"));
         }
         found
@@ -283,10 +291,14 @@ impl<'m, 't> Section<'m, 't> {
     }
 
     /// Members of the event, at least one.
-    pub fn needed_fields(&mut self, names: &mut Names) -> Option<Vec<Slot>> {
-        let fields = self.ask_texts("fields", Form::Members);
-        let fields = self.needed("fields", fields)?;
+    pub fn fields(&mut self, key: &'static str, names: &mut Names) -> Option<Vec<Slot>> {
+        let fields = self.ask_texts(key, Form::Members)?;
         Some(fields.iter().map(|name| names.slot(name)).collect())
+    }
+
+    pub fn needed_fields(&mut self, names: &mut Names) -> Option<Vec<Slot>> {
+        let fields = self.fields("fields", names);
+        self.needed("fields", fields)
     }
 
     /// A table from names to lists of texts.
@@ -326,6 +338,16 @@ impl<'m, 't> Section<'m, 't> {
             self.wrong(key, value, &shape.replace('…', key));
         }
         found.unwrap_or_default()
+    }
+
+    /// Each `[[key]]`, of which there must be some.
+    pub fn needed_tables(&mut self, key: &'static str) -> Vec<Found<'t>> {
+        let found = self.tables(key, true);
+        if self.has(key) && found.is_empty() {
+            self.mistake(&format!("`{key}` must not be empty"));
+        }
+        self.needed(key, Some(()));
+        found
     }
 
     /// A section below this one.

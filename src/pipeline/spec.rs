@@ -6,9 +6,14 @@ use toml::de::DeTable;
 
 use super::compiled::{Compiled, Options};
 use super::count::{COUNT, Count};
-use super::names::Names;
+use super::event::{Event, Lack};
+use super::guide::Chapter;
+use super::json;
+use super::names::{Names, Slot};
+use super::reason::Reason;
 use super::report::{Layout, REPORT, Report};
 use super::section::{Mistakes, Section, SpecError};
+use super::side_topic::{ERRORS, Errors, FILTERED, SideTopic};
 use super::steps::{STEPS, Step};
 
 mod chapters;
@@ -28,6 +33,8 @@ pub struct Spec {
     pub(super) dead_letters: Option<String>,
     pub(super) tombstones: Tombstones,
     pub(super) others: Others,
+    pub(super) filtered: Option<SideTopic>,
+    pub(super) errors: Option<Errors>,
     pub(super) summary: Option<SummarySpec>,
     pub(super) stages: Vec<Stage>,
     pub(super) counts: Vec<Count>,
@@ -54,7 +61,18 @@ pub(super) enum Others {
 pub(super) struct SummarySpec {
     pub topic: String,
     pub every_records: Option<u64>,
+    pub of: Counted,
     pub every_seconds: Option<u64>,
+}
+
+/// Which records bring the next summary nearer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// All that were read.
+    #[default]
+    Read,
+    /// Those written to the output.
+    Emitted,
 }
 
 /// A step and its name, by which errors and filter reasons speak of it.
@@ -62,6 +80,12 @@ pub(super) struct SummarySpec {
 pub(super) struct Stage {
     pub name: Arc<str>,
     pub step: Arc<dyn Step>,
+    /// The step is left out of events without this member.
+    pub given: Option<Slot>,
+    /// In which words the errors topic is told of its rejections.
+    pub reason: Option<Reason>,
+    /// The same as JSON, for the topic of what is filtered; without a reason the name.
+    pub said: Box<str>,
 }
 
 /// A step that may yet have to be named after its kind.
@@ -69,10 +93,14 @@ pub(super) struct Unnamed {
     kind: &'static str,
     name: Option<Arc<str>>,
     step: Box<dyn Step>,
+    given: Option<Slot>,
+    reason: Option<Reason>,
 }
 
 const TOMBSTONES: &[(&str, Tombstones)] =
     &[("pass", Tombstones::Pass), ("reject", Tombstones::Reject)];
+
+const COUNTED: &[(&str, Counted)] = &[("read", Counted::Read), ("emitted", Counted::Emitted)];
 
 const OTHERS: &[(&str, Others)] = &[("reject", Others::Reject), ("filter", Others::Filter)];
 
@@ -111,8 +139,11 @@ impl Spec {
         let dead_letters = top.text("dead_letters");
         let tombstones = top.choice("tombstones", TOMBSTONES);
         let others = top.choice("others", OTHERS);
-        let summary = find_summary(top);
-        let stages = read_stages(top, names);
+        let filtered = find(top, &FILTERED, names);
+        let errors = find(top, &ERRORS, names);
+        let summary = find(top, &SUMMARY, names);
+        let heard = top.has(FILTERED.name) || top.has(ERRORS.name);
+        let stages = read_stages(top, names, heard);
         let counts = read_counts(top, names);
         let reports = read_reports(top, &counts);
         // The service's own settings may stand in the file too; whoever reads those checks them.
@@ -127,6 +158,8 @@ impl Spec {
             dead_letters: dead_letters.map(String::from),
             tombstones: tombstones.unwrap_or(Tombstones::Reject),
             others: others.unwrap_or(Others::Reject),
+            filtered,
+            errors,
             summary,
             stages,
             layout: Layout::new(reports, &counts),
@@ -166,6 +199,20 @@ impl Spec {
         self.dead_letters = Some(topic.into());
     }
 
+    /// Where records of what is filtered go; does nothing where the pipeline has no such topic.
+    pub fn override_filtered(&mut self, topic: impl Into<String>) {
+        if let Some(filtered) = &mut self.filtered {
+            filtered.topic = topic.into();
+        }
+    }
+
+    /// Where errors in the pipeline's own form go; does nothing where it has none.
+    pub fn override_errors(&mut self, topic: impl Into<String>) {
+        if let Some(errors) = &mut self.errors {
+            errors.side.topic = topic.into();
+        }
+    }
+
     /// Where the pipeline publishes summaries; does nothing where it has none.
     pub fn override_summary(&mut self, topic: impl Into<String>) {
         if let Some(summary) = &mut self.summary {
@@ -183,17 +230,43 @@ impl Spec {
     }
 }
 
-fn find_summary(top: &mut Section<'_, '_>) -> Option<SummarySpec> {
-    let found = top.tables("summary", false).pop()?;
-    let mut section = top.below(SUMMARY.name.to_owned(), found);
-    let summary = (SUMMARY.read)(&mut section, &mut Names::default());
+impl Stage {
+    pub fn is_left_out(&self, event: &Event) -> bool {
+        self.given
+            .is_some_and(|slot| event.lacks(slot, Lack::Falsy))
+    }
+}
+
+impl Unnamed {
+    fn among(self, before: &[Stage]) -> Stage {
+        let name = self.name.unwrap_or_else(|| own_name(self.kind, before));
+        let said = self.reason.as_ref().map_or(&*name, Reason::as_str);
+        Stage {
+            said: json::quoted(said).into(),
+            name,
+            step: self.step.into(),
+            given: self.given,
+            reason: self.reason,
+        }
+    }
+}
+
+/// Reads the section of that name, if there is one.
+fn find<T>(top: &mut Section<'_, '_>, chapter: &Chapter<T>, names: &mut Names) -> Option<T> {
+    let found = top.tables(chapter.name, false).pop()?;
+    let mut section = top.below(chapter.name.to_owned(), found);
+    let read = (chapter.read)(&mut section, names);
     section.finish();
-    summary
+    read
 }
 
 fn read_summary(section: &mut Section<'_, '_>, _: &mut Names) -> Option<SummarySpec> {
     let topic = section.needed_text("topic");
     let every_records = section.positive("every_records");
+    let of = section.choice("of", COUNTED);
+    if of.is_some() && every_records.is_none() {
+        section.mistake("`of` needs `every_records`");
+    }
     let every_seconds = section.positive("every_seconds");
     if every_records.is_none() && every_seconds.is_none() {
         section.mistake("`every_records`, `every_seconds` or both are needed");
@@ -201,20 +274,23 @@ fn read_summary(section: &mut Section<'_, '_>, _: &mut Names) -> Option<SummaryS
     Some(SummarySpec {
         topic: topic?.to_owned(),
         every_records,
+        of: of.unwrap_or_default(),
         every_seconds,
     })
 }
 
-fn read_stages(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Stage> {
+/// `heard`: there is a topic for the steps' reasons.
+fn read_stages(top: &mut Section<'_, '_>, names: &mut Names, heard: bool) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     for (index, found) in top.tables("step", true).into_iter().enumerate() {
         let mut section = top.below(format!("step {}", index + 1), found);
-        let Some(Unnamed { kind, name, step }) = (STEP.read)(&mut section, names) else {
+        if !heard && section.has("reason") {
+            section.mistake("`reason` is for the records of [errors] and [filtered]");
+        }
+        let Some(unnamed) = (STEP.read)(&mut section, names) else {
             continue;
         };
-        let name = name.unwrap_or_else(|| own_name(kind, &stages));
-        let step = step.into();
-        stages.push(Stage { name, step });
+        stages.push(unnamed.among(&stages));
     }
     stages
 }
@@ -223,6 +299,8 @@ fn read_step(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Unnamed
     let kinds: Vec<_> = STEPS.iter().map(|step| (step.name, step)).collect();
     let chapter = section.needed_choice("do", &kinds);
     let name = section.text("name").map(Arc::from);
+    let reason = Reason::read(section, "reason");
+    let given = section.field("given", names);
     // Without its kind nobody knows which keys a step may have.
     let chapter = chapter?;
     let step = (chapter.read)(section, names);
@@ -231,6 +309,8 @@ fn read_step(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Unnamed
         kind: chapter.name,
         name,
         step: step?,
+        given,
+        reason,
     })
 }
 

@@ -168,6 +168,11 @@ impl Format {
         ("unix-fraction", Format::UnixFraction),
     ];
 
+    /// Whether it is written without quotes.
+    fn is_number(self) -> bool {
+        matches!(self, Format::Unix | Format::UnixFraction)
+    }
+
     pub fn name(self) -> &'static str {
         let found = Self::NAMES.iter().find(|(_, format)| *format == self);
         found.expect("every format stands in the list").0
@@ -210,12 +215,18 @@ impl Rendered {
 
 /// Sets a member to a rendered time: a number where the format is one, else a text.
 pub(super) fn set_rendered(event: &mut Event, into: Slot, format: Format, rendered: &Rendered) {
-    match format {
-        Format::Unix | Format::UnixFraction => {
-            event.set_json(into, Kind::Number, rendered.as_str());
-        }
-        _ => event.set_text(into, rendered.as_str()),
+    match format.is_number() {
+        true => event.set_json(into, Kind::Number, rendered.as_str()),
+        false => event.set_text(into, rendered.as_str()),
     }
+}
+
+/// Appends a rendered time as JSON.
+pub(super) fn write_rendered(format: Format, rendered: &Rendered, out: &mut Vec<u8>) {
+    let quote: &[u8] = if format.is_number() { b"" } else { b"\"" };
+    out.extend_from_slice(quote);
+    out.extend_from_slice(rendered.as_str().as_bytes());
+    out.extend_from_slice(quote);
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ fn topics_are_numbered_and_each_input_has_its_dead_letters() {
     let summary = Summary {
         topic: 3,
         every_records: None,
+        of: Counted::Read,
         every_seconds: Some(5),
     };
     assert_eq!(compiled.summary(), Some(summary));

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::{Asked, Chapter, Example, Fallback, Form, Key};
 use crate::pipeline::count::COUNT;
 use crate::pipeline::report::REPORT;
+use crate::pipeline::side_topic::{ERRORS, FILTERED, MEMBER};
 use crate::pipeline::spec::{FILE, STEP, SUMMARY};
 use crate::pipeline::steps::{LACKS, STEPS};
 use crate::pipeline::time::{self, Now};
@@ -19,6 +20,9 @@ pub(super) const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub fn guide() -> String {
     let mut page = String::new();
     write_chapter(&mut page, "## The file", "", &FILE);
+    write_chapter(&mut page, "## `[errors]`", "error", &ERRORS);
+    write_chapter(&mut page, "## `[filtered]`", "record", &FILTERED);
+    write_chapter(&mut page, "### `record`", "", &MEMBER);
     write_chapter(&mut page, "## `[summary]`", "summary", &SUMMARY);
     write_chapter(&mut page, "## `[[step]]`", "", &STEP);
     page.push_str(&lacks());

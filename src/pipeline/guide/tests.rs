@@ -9,9 +9,10 @@ use super::*;
 use crate::counts::{Accumulator, Counts};
 use crate::pipeline::count::COUNT;
 use crate::pipeline::report::REPORT;
+use crate::pipeline::side_topic::{ERRORS, FILTERED, MEMBER};
 use crate::pipeline::spec::{FILE, STEP, SUMMARY};
 use crate::pipeline::steps::STEPS;
-use crate::pipeline::{Compiled, Options, Outcome, Spec};
+use crate::pipeline::{Compiled, ErrorRecord, Options, Outcome, Spec};
 use crate::record::{Outgoing, Records};
 
 const HEAD: &str = "name = \"t\"\ngroup = \"g\"\ninput = [\"in\"]\noutput = \"out\"\n";
@@ -70,6 +71,27 @@ fn every_steps_examples_are_true() {
 }
 
 #[test]
+fn every_side_topics_example_is_true() {
+    let examples = ERRORS.examples.iter().chain(FILTERED.examples);
+    for example in examples {
+        let pipeline = compile(example.toml);
+        for (value, expected) in example.runs {
+            let mut records = Records::default();
+            records.push(0, None, None, Some(value.as_bytes()));
+            let mut out = Outgoing::default();
+            let mut worker = pipeline.worker();
+            let record = match worker.process(records.get(0), 0, NOW, &mut out, None) {
+                Outcome::Rejected(rejection) => rejection.record.map(|ErrorRecord(record)| record),
+                Outcome::Filtered(_) => out.get(0, &records).value().map(<[u8]>::to_vec),
+                Outcome::Emitted => None,
+            };
+            let record = record.expect("it has a record");
+            assert_eq!(str::from_utf8(&record), Ok(*expected), "{}", example.toml);
+        }
+    }
+}
+
+#[test]
 fn every_counts_example_is_true() {
     for example in COUNT.examples {
         let pipeline = compile(example.toml);
@@ -118,6 +140,9 @@ fn says_what_it_asks<T>(chapter: &Chapter<T>) {
 #[test]
 fn the_keys_that_are_told_of_are_those_that_are_read() {
     says_what_it_asks(&FILE);
+    says_what_it_asks(&ERRORS);
+    says_what_it_asks(&FILTERED);
+    says_what_it_asks(&MEMBER);
     says_what_it_asks(&SUMMARY);
     says_what_it_asks(&STEP);
     says_what_it_asks(&COUNT);

@@ -14,6 +14,13 @@ pub(in crate::pipeline) fn quote(text: &str, into: &mut String) {
     into.push('"');
 }
 
+/// `text` as JSON.
+pub(in crate::pipeline) fn quoted(text: &str) -> String {
+    let mut json = String::new();
+    quote(text, &mut json);
+    json
+}
+
 fn push_escaped(char: char, into: &mut String) {
     match char {
         '"' => into.push_str("\\\""),

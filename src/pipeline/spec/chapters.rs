@@ -33,6 +33,16 @@ pub(in crate::pipeline) const FILE: Chapter<Spec> = Chapter {
             "what becomes of JSON that is no object",
         ),
         Key::optional(
+            "filtered",
+            "what is filtered goes nowhere",
+            "a topic for what is filtered; see below",
+        ),
+        Key::optional(
+            "errors",
+            "all rejections are dead letters as they came",
+            "a topic for errors in a form of its own; see below",
+        ),
+        Key::optional(
             "summary",
             "no summaries",
             "when counts are published; see below",
@@ -68,6 +78,11 @@ pub(in crate::pipeline) const SUMMARY: Chapter<SummarySpec> = Chapter {
             "by time only",
             "how many records there are between two summaries",
         ),
+        Key::or(
+            "of",
+            r#""read""#,
+            "which records `every_records` counts: `emitted` are those written to the output",
+        ),
         Key::optional(
             "every_seconds",
             "by number only",
@@ -96,7 +111,8 @@ by = "locale""#,
 pub(in crate::pipeline) const STEP: Chapter<Unnamed> = Chapter {
     name: "step",
     about: "Steps work on an event's members one after the other. One that rejects or filters an \
-            event ends its way: a rejected one goes to the dead letters, a filtered one nowhere. \
+            event ends its way: a rejected one goes to the dead letters, a filtered one nowhere, \
+            unless `[errors]` and `[filtered]` say otherwise. \
             What no step touches is written byte for byte as it came, and in its place.",
     keys: &[
         Key::needed("do", "which step it is; each has keys of its own"),
@@ -104,6 +120,16 @@ pub(in crate::pipeline) const STEP: Chapter<Unnamed> = Chapter {
             "name",
             "the kind, the second of it `<kind>-2`",
             "what errors and filter reasons call it",
+        ),
+        Key::optional(
+            "reason",
+            "its rejections are dead letters as they came",
+            "how the records of `[errors]` and `[filtered]` say why; in errors `{detail}` stands for what was wrong, `{missing}` for the members that `require` misses, as `['ip', 'locale']`",
+        ),
+        Key::optional(
+            "given",
+            "it is never left out",
+            "a member: where it is absent, null, false, zero or empty, the step is left out",
         ),
     ],
     examples: &[],

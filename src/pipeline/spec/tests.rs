@@ -77,7 +77,7 @@ by = "a"
     let steps = "require, type, ip, time, keep-if, default, set, hash, key-id, categorise, flag, \
                  format-time, stamp, select";
     let tops = "name, description, group, input, output, dead_letters, tombstones, others, \
-                summary, step, count, report, settings";
+                filtered, errors, summary, step, count, report, settings";
     let expected = [
         "1: the pipeline: `group` is missing".to_owned(),
         "2: the pipeline: `name` must be a text, not integer".to_owned(),
@@ -86,12 +86,12 @@ by = "a"
         "6: the pipeline: unknown `tombstones` `keep` (allowed: pass, reject)".to_owned(),
         "8: summary: `every_records`, `every_seconds` or both are needed".to_owned(),
         "10: summary: unknown key `every_record`; did you mean `every_records`? (allowed: topic, \
-         every_records, every_seconds)"
+         every_records, of, every_seconds)"
             .to_owned(),
         format!("13: step 1: unknown `do` `requrie`; did you mean `require`? (allowed: {steps})"),
         "15: step 2: `fields` is missing".to_owned(),
-        "17: step 2: unknown key `feilds`; did you mean `fields`? (allowed: do, name, fields, \
-         missing)"
+        "17: step 2: unknown key `feilds`; did you mean `fields`? (allowed: do, name, reason, \
+         given, fields, missing)"
             .to_owned(),
         "18: step 2: unknown `missing` `nul`; did you mean `null`? (allowed: absent, null, falsy, \
          not-text)"
@@ -99,7 +99,7 @@ by = "a"
         "23: step 3: `values` holds `x` twice".to_owned(),
         "25: step 4: `do` is missing".to_owned(),
         "33: step 5: `A` must be a list of texts, not string".to_owned(),
-        "35: count 1: `by` is only for what is emitted".to_owned(),
+        "35: count 1: `by` and `where` are only for what is emitted".to_owned(),
     ];
     let expected: Vec<_> = expected
         .iter()
@@ -135,8 +135,73 @@ fn counts_do_not_share_a_name() {
     let no_by = "[[count]]\nname = \"a\"\ngroup = \"l\"";
     assert_eq!(
         mistakes(&counts(no_by)),
-        ["mine.toml:20: count 1: `group`, `as` and `contains` need `by`"]
+        ["mine.toml:20: count 1: `group` and `as` need `by`"]
     );
+}
+
+#[test]
+fn what_belongs_together_is_named() {
+    let text = r#"
+name = "mine"
+group = "g"
+input = ["in"]
+output = "out"
+
+[errors]
+topic = "e"
+invalid_json = "{what}"
+record = [
+    { name = "a", field = "a", otherwise = "x" },
+    { name = "b", holds = "now" },
+    { name = "c", holds = "event", field = "c" },
+    { holds = "reason" },
+]
+
+[summary]
+topic = "s"
+every_seconds = 1
+of = "emitted"
+
+[[count]]
+name = "n"
+where = "a"
+
+[[count]]
+name = "m"
+without = ["x"]
+"#;
+    let member = "needed is a `field`, with or without `otherwise`, or what it `holds`: `event`, \
+                  `reason`, or `now` with a `format`";
+    let only = "`where` goes with `contains`, and `without` with both";
+    assert_eq!(
+        mistakes(text),
+        [
+            "mine.toml:7: errors: `invalid_json` may hold {detail}, {missing} and no other brace"
+                .to_owned(),
+            format!("mine.toml:12: errors member 2: {member}"),
+            format!("mine.toml:13: errors member 3: {member}"),
+            "mine.toml:14: errors member 4: `name` is missing".to_owned(),
+            "mine.toml:17: summary: `of` needs `every_records`".to_owned(),
+            format!("mine.toml:22: count 1: {only}"),
+            format!("mine.toml:26: count 2: {only}"),
+        ]
+    );
+    let formless = format!("{GOOD}\n[filtered]\ntopic = \"f\"");
+    assert_eq!(
+        mistakes(&formless),
+        ["mine.toml:20: filtered: `record` must list the members that a record has"]
+    );
+}
+
+#[test]
+fn a_reason_that_nobody_would_hear_is_a_mistake() {
+    let told = GOOD.replace("name = \"third\"", "reason = \"why\"");
+    assert_eq!(
+        mistakes(&told),
+        ["mine.toml:15: step 3: `reason` is for the records of [errors] and [filtered]"]
+    );
+    let heard = "[errors]\ntopic = \"e\"\nrecord = [{ name = \"why\", holds = \"reason\" }]";
+    assert!(Spec::parse(&format!("{told}\n{heard}"), "mine.toml").is_ok());
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `format-time`: an event's time, written another way.
 
-use super::time::read_time;
 use super::{Context, Step};
 use crate::pipeline::event::Event;
 use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
-use crate::pipeline::time::{Format, set_rendered};
+use crate::pipeline::time::{Format, Moment, set_rendered};
 
 #[derive(Debug)]
 struct FormatTime {
@@ -57,11 +56,14 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
 
 impl Step for FormatTime {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
-        let moment = read_time(event, self.field, context.names)?;
-        let rendered = moment.render(self.format, context.zone).ok_or_else(|| {
+        let moment = event.get(self.field);
+        let moment = moment.and_then(|(kind, text)| Moment::read(kind, text));
+        // The zone too may shift it out of the years that can be written.
+        let rendered = moment.and_then(|moment| moment.render(self.format, context.zone));
+        let rendered = rendered.ok_or_else(|| {
             let name = context.names.name(self.field);
-            let detail = format!("{name} is outside years 1 to 9999 in the time zone");
-            Stop::rejected(ErrorType::InvalidTimestamp, detail)
+            let detail = format!("{name} is no time of years 1 to 9999, so it is not rewritten");
+            Stop::rejected(ErrorType::TransformationError, detail)
         })?;
         set_rendered(event, self.into, self.format, &rendered);
         Ok(())
@@ -94,10 +96,9 @@ mod tests {
     #[test]
     fn what_is_no_time_is_rejected() {
         let step = step(r#"do = "format-time", field = "t", format = "human""#);
-        let detail = "t (text) is no time of years 1 to 9999";
-        assert_eq!(
-            step.run(r#"{"t":"soon"}"#),
-            rejected("invalid_timestamp", detail)
-        );
+        let detail = "t is no time of years 1 to 9999, so it is not rewritten";
+        for event in [r#"{"t":"soon"}"#, r#"{"t":253402300800}"#, "{}"] {
+            assert_eq!(step.run(event), rejected("transformation_error", detail));
+        }
     }
 }

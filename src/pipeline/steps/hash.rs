@@ -99,8 +99,7 @@ impl Hash {
     fn masked(&self, name: &str, text: &str, masking: Option<&Masking>) -> Hashed {
         match (self.method, masking) {
             (Method::Keyed, Some(masking)) => masking.of_member(name, text),
-            (Method::Plain, Some(masking)) => masking.of_text(text),
-            (Method::Plain, None) => masking::unkeyed(text),
+            (Method::Plain, masking) => masking::plain(text, masking),
             (Method::Keyed, None) => unreachable!("a pipeline that lacks its key is refused"),
         }
     }
@@ -117,7 +116,7 @@ impl Step for Hash {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
         for slot in &self.fields {
             let hashed = self.hash(event, *slot, context)?;
-            event.set_text(*slot, hashed.hex().as_str());
+            event.set_masked(*slot, hashed.hex().as_str());
         }
         Ok(())
     }

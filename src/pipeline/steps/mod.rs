@@ -83,6 +83,12 @@ impl Lack {
             Lack::NotText => "anything but a text",
         }
     }
+
+    /// The end of what a step says of itself that lets such members pass.
+    fn unless(optional: Option<Lack>) -> String {
+        let unless = optional.map(|lack| format!(", unless {}", lack.explain()));
+        unless.unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

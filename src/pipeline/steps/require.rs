@@ -4,7 +4,7 @@ use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
 use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
-use crate::pipeline::outcome::{ErrorType, Stop};
+use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
 
 #[derive(Debug)]
@@ -48,11 +48,8 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
 impl Require {
     fn refuse(&self, event: &Event, names: &Names) -> Stop {
         let missing = self.fields.iter().copied();
-        let missing: Vec<_> = missing
-            .filter(|slot| event.lacks(*slot, self.missing))
-            .collect();
-        let detail = format!("missing: {}", names.list(&missing));
-        Stop::rejected(ErrorType::MissingField, detail)
+        let missing = missing.filter(|slot| event.lacks(*slot, self.missing));
+        Stop::missing(missing.collect(), names)
     }
 }
 

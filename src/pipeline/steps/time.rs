@@ -57,31 +57,27 @@ impl Step for Time {
             if self.optional.is_some_and(|lack| event.lacks(*slot, lack)) {
                 continue;
             }
-            read_time(event, *slot, context.names)?;
+            check_time(event, *slot, context.names)?;
         }
         Ok(())
     }
 
     fn explain(&self, names: &Names) -> String {
         let fields = names.list(&self.fields);
-        let unless = self
-            .optional
-            .map(|lack| format!(", unless {}", lack.explain()));
-        let unless = unless.unwrap_or_default();
+        let unless = Lack::unless(self.optional);
         format!("reject where one of {fields} is no time of years 1 to 9999{unless}")
     }
 }
 
-/// The member's time, or the rejection that it has none.
-pub(super) fn read_time(event: &Event, slot: Slot, names: &Names) -> Result<Moment, Stop> {
+fn check_time(event: &Event, slot: Slot, names: &Names) -> Result<(), Stop> {
     let found = event.get(slot);
-    let moment = found.and_then(|(kind, text)| Moment::read(kind, text));
-    moment.ok_or_else(|| {
-        let found = found.map_or("absent", |(kind, _)| kind.as_str());
-        let name = names.name(slot);
-        let detail = format!("{name} ({found}) is no time of years 1 to 9999");
-        Stop::rejected(ErrorType::InvalidTimestamp, detail)
-    })
+    if found.is_some_and(|(kind, text)| Moment::read(kind, text).is_some()) {
+        return Ok(());
+    }
+    let found = found.map_or("absent", |(kind, _)| kind.as_str());
+    let name = names.name(slot);
+    let detail = format!("{name} ({found}) is no time of years 1 to 9999");
+    Err(Stop::rejected(ErrorType::InvalidTimestamp, detail))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `type`: members that must be of a type.
 
-use super::{Context, Step};
-use crate::pipeline::event::Event;
+use super::{Context, LACKS, Step};
+use crate::pipeline::event::{Event, Lack};
 use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::json::Kind;
 use crate::pipeline::names::{Names, Slot};
@@ -13,6 +13,8 @@ struct Typed {
     fields: Vec<Slot>,
     /// None stands for an absent member.
     allowed: Vec<Option<Kind>>,
+    /// Members that lack a value in this way pass.
+    optional: Option<Lack>,
     otherwise: Otherwise,
 }
 
@@ -45,6 +47,11 @@ pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
             r#"["text"]"#,
             "the types that they may have; `absent`: they may be missing",
         ),
+        Key::optional(
+            "optional",
+            "none passes",
+            "members that lack a value in this way pass",
+        ),
         Key::or(
             "otherwise",
             r#""reject""#,
@@ -70,10 +77,12 @@ allowed = ["text", "number"]"#,
 fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step>> {
     let fields = section.needed_fields(names);
     let allowed = section.choices("allowed", KINDS);
+    let optional = section.choice("optional", LACKS);
     let otherwise = section.choice("otherwise", OTHERWISE);
     Some(Box::new(Typed {
         fields: fields?,
         allowed: allowed.unwrap_or_else(|| vec![Some(Kind::Text)]),
+        optional,
         otherwise: otherwise.unwrap_or(Otherwise::Reject),
     }))
 }
@@ -104,7 +113,8 @@ impl Step for Typed {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
         for slot in &self.fields {
             let kind = event.kind(*slot);
-            if !self.allowed.contains(&kind) {
+            let passes = self.optional.is_some_and(|lack| event.lacks(*slot, lack));
+            if !passes && !self.allowed.contains(&kind) {
                 return Err(self.refuse(context.names.name(*slot), kind));
             }
         }
@@ -117,7 +127,8 @@ impl Step for Typed {
             Otherwise::Filter => "drop",
         };
         let (fields, allowed) = (names.list(&self.fields), self.allowed());
-        format!("{otherwise} where one of {fields} is not {allowed}")
+        let unless = Lack::unless(self.optional);
+        format!("{otherwise} where one of {fields} is not {allowed}{unless}")
     }
 }
 
@@ -153,5 +164,18 @@ mod tests {
         for event in [r#"{"a":null}"#, r#"{"a":true}"#, r#"{"a":1}"#] {
             assert_eq!(step.run(event), emitted(event));
         }
+    }
+
+    #[test]
+    fn what_lacks_a_value_may_pass() {
+        let step = step(r#"do = "type", fields = ["a"], optional = "falsy""#);
+        for event in ["{}", r#"{"a":[]}"#, r#"{"a":0}"#, r#"{"a":"x"}"#] {
+            assert_eq!(step.run(event), emitted(event));
+        }
+        let detail = "a is list, not text";
+        assert_eq!(
+            step.run(r#"{"a":[0]}"#),
+            rejected("transformation_error", detail)
+        );
     }
 }

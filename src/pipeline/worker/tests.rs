@@ -95,6 +95,7 @@ fn p9_a_tombstone_passes_or_is_rejected_as_the_pipeline_says() {
         error_type: ErrorType::Tombstone,
         step: "read".into(),
         detail: "the value is null".to_owned(),
+        record: None,
     };
     assert_eq!(outcome, Outcome::Rejected(expected));
 }
@@ -135,12 +136,11 @@ fn a_filters_reason_is_its_steps_name() {
 }
 
 #[test]
-fn counts_take_scalars_hours_and_parts_for_each_group() {
+fn counts_take_scalars_and_hours_for_each_group() {
     let toml = format!(
         "{HEAD}\
          [[count]]\nname = \"v\"\nby = \"v\"\nskip = \"absent\"\n\
-         [[count]]\nname = \"hours\"\nby = \"t\"\nas = \"hour\"\ngroup = \"l\"\nskip = \"falsy\"\n\
-         [[count]]\nname = \"os\"\nby = \"d\"\ncontains = [\"Android\", \"ios\"]\n"
+         [[count]]\nname = \"hours\"\nby = \"t\"\nas = \"hour\"\ngroup = \"l\"\nskip = \"falsy\"\n"
     );
     let mut worker = worker(&toml);
     let mut counted = |event: &str| {
@@ -158,12 +158,34 @@ fn counts_take_scalars_hours_and_parts_for_each_group() {
     for event in [r#"{"l":"","t":7}"#, r#"{"l":"CA","t":0}"#, r#"{"t":7}"#] {
         assert_eq!(counted(event), "{}", "{event}");
     }
-    assert_eq!(
-        counted(r#"{"d":"Old iOS/Android"}"#),
-        r#"{"os":{"android":1}}"#
+}
+
+#[test]
+fn counts_may_be_of_texts_with_certain_parts_only() {
+    let toml = format!(
+        "{HEAD}tombstones = \"pass\"\n\
+         [[count]]\nname = \"ios\"\nwhere = \"d\"\n\
+         contains = [\"iOS\", \"éß\"]\nwithout = [\"Android\"]\n"
     );
-    assert_eq!(counted(r#"{"d":"IOS"}"#), r#"{"os":{"ios":1}}"#);
-    assert_eq!(counted(r#"{"d":"windows"}"#), "{}");
+    let mut worker = worker(&toml);
+    for (value, n) in [
+        (r#""an IOS""#, 1),
+        (r#""BIOS""#, 1),
+        (r#""iio\u0053""#, 1),
+        (r#""xÉß""#, 1),
+        (r#""ÉSS""#, 0),
+        (r#""Old iOS/Android""#, 0),
+        (r#""io""#, 0),
+        (r#"["ios"]"#, 0),
+        ("null", 0),
+    ] {
+        let event = format!(r#"{{"d":{value}}}"#);
+        let counts = run(&mut worker, Some(event.as_bytes())).2;
+        assert_eq!(counts.at(&["ios"]), n, "{value}");
+    }
+    // A tombstone is not taken for the event before it.
+    assert!(!run(&mut worker, Some(br#"{"d":"ios"}"#)).2.is_empty());
+    assert!(run(&mut worker, None).2.is_empty());
 }
 
 #[test]
