@@ -7,7 +7,9 @@ use crate::pipeline::{PRESETS, Spec, guide, preset};
 
 pub fn command() -> Command {
     Command::new("pipelines")
-        .about("The shipped pipelines, a line each, or one as TOML to copy and change")
+        .about(
+            "The shipped pipelines, a line each, or one as TOML to copy and change, with a sample",
+        )
         .arg(Arg::new("name").value_name("NAME"))
         .arg(
             Arg::new("guide")
@@ -33,7 +35,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
     };
     match preset(name) {
         Some(preset) => {
-            print!("{}", preset.toml);
+            print!("{}", preset.with_sample());
             Ok(())
         }
         None => {

@@ -4,29 +4,52 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::pipeline::{Compiled, Now, Options, Outcome, Rejection, Spec};
+use crate::counts::{Accumulator, Counts};
+use crate::flow::Partition;
+use crate::pipeline::{Compiled, LetterWriter, Now, Options, Outcome, Rejected, Spec};
 use crate::record::{Outgoing, OutgoingRecord, Records};
 
+/// With a hash key only where it is needed: most people's `masked` has none.
 fn compile(preset: &Preset) -> Compiled {
-    let options = Options {
-        hash_key: Some(b"0123456789abcdef0123456789abcdef".to_vec().into()),
+    let options = |hash_key: Option<&[u8]>| Options {
+        hash_key: hash_key.map(|key| key.to_vec().into()),
         hash_key_id: None,
         timezone: Tz::UTC,
     };
     let spec = Spec::parse(preset.toml, preset.name).unwrap_or_else(|errors| panic!("{errors:#?}"));
     assert_eq!(spec.name(), preset.name);
-    spec.compile(&options)
-        .unwrap_or_else(|errors| panic!("{errors:#?}"))
+    let keyless = spec.clone().compile(&options(None));
+    keyless.unwrap_or_else(|_| {
+        let key = b"0123456789abcdef0123456789abcdef";
+        let keyed = spec.compile(&options(Some(key)));
+        keyed.unwrap_or_else(|errors| panic!("{errors:#?}"))
+    })
 }
 
 #[test]
 fn every_presets_sample_gives_what_is_expected() {
     for preset in PRESETS {
-        let found = check(preset);
+        let (found, counts) = check(preset);
         for (found, expected) in found.lines().zip(preset.expected.lines()) {
             assert_eq!(found, expected, "{}", preset.name);
         }
         assert_eq!(found.lines().count(), preset.expected.lines().count());
+        let expected: Value = serde_json::from_str(preset.counts).unwrap();
+        assert_eq!(counts, expected, "{}", preset.name);
+    }
+}
+
+#[test]
+fn a_preset_beside_its_sample_is_still_the_preset() {
+    for preset in PRESETS {
+        let shown = preset.with_sample();
+        assert!(shown.starts_with(preset.toml));
+        for line in preset.sample.lines().chain(preset.expected.lines()) {
+            assert!(shown.contains(&format!("\n# {line}\n")), "{line}");
+        }
+        let spec = Spec::parse(&shown, preset.name).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let alone = Spec::parse(preset.toml, preset.name).unwrap();
+        assert_eq!(format!("{spec:?}"), format!("{alone:?}"));
     }
 }
 
@@ -35,35 +58,41 @@ fn presets_are_found_by_name_and_explain_themselves() {
     for each in PRESETS {
         assert_eq!(preset(each.name).map(|found| found.toml), Some(each.toml));
         let explained = compile(each).explain().join("\n");
-        assert!(
-            explained.contains("write what is rejected to"),
-            "{explained}"
-        );
+        assert!(explained.contains("write what is rejected"), "{explained}");
     }
     assert!(preset("login").is_none());
 }
 
-/// What `greenroom check --input` prints for the sample.
-fn check(preset: &Preset) -> String {
+/// What `greenroom check --input` prints for the sample, and what was counted of it.
+fn check(preset: &Preset) -> (String, Value) {
     let compiled = compile(preset);
     let mut records = Records::default();
     for (offset, line) in (0..).zip(preset.sample.lines()) {
         push_line(&mut records, offset, line);
     }
     let mut worker = compiled.worker();
+    let mut letters = LetterWriter::new(compiled.clone(), 1 << 20);
     let mut out = Outgoing::default();
+    let mut accumulator = Accumulator::default();
     let now = Now::from_unix_nanos(1_704_164_645_678_901_234);
     for (index, record) in records.iter().enumerate() {
-        match worker.process(record, index, now, &mut out, None) {
-            Outcome::Emitted | Outcome::Filtered(_) => {}
-            Outcome::Rejected(rejection) => {
-                out.push_source(index, compiled.dead_letters(0));
-                push_dead_letter_headers(&mut out, record.offset(), &compiled, &rejection);
-            }
+        let counted = Some(&mut accumulator);
+        if let Outcome::Rejected(rejection) = worker.process(record, index, now, &mut out, counted)
+        {
+            let rejected = Rejected {
+                partition: Partition { topic: 0, id: 0 },
+                index,
+                rejection: &rejection,
+                attempts: 1,
+                omit_value: false,
+            };
+            letters.write(record, &rejected, "2024-01-02T03:04:05.678Z", &mut out);
         }
     }
+    let mut counts = Counts::default();
+    counts.merge(&accumulator.take());
     let lines = (0..out.len()).map(|index| printed(&compiled, out.get(index, &records)));
-    lines.collect()
+    (lines.collect(), json!(counts))
 }
 
 fn push_line(records: &mut Records, offset: i64, line: &str) {
@@ -98,27 +127,6 @@ fn envelope(line: Value) -> Option<Map<String, Value>> {
     let is_envelope =
         values.count() == 1 && members.keys().all(|name| known.contains(&name.as_str()));
     is_envelope.then_some(members)
-}
-
-fn push_dead_letter_headers(
-    out: &mut Outgoing,
-    offset: i64,
-    compiled: &Compiled,
-    rejection: &Rejection,
-) {
-    for (name, value) in [
-        ("greenroom.error.type", rejection.error_type.as_str()),
-        ("greenroom.error.detail", &rejection.detail),
-        ("greenroom.error.step", &rejection.step),
-        ("greenroom.source.topic", &compiled.input_topics()[0]),
-        ("greenroom.source.partition", "0"),
-        ("greenroom.source.offset", &offset.to_string()),
-        ("greenroom.attempts", "1"),
-        ("greenroom.pipeline", compiled.name()),
-        ("greenroom.failed_at", "2024-01-02T03:04:05.678Z"),
-    ] {
-        out.push_header(name.as_bytes(), value.as_bytes());
-    }
 }
 
 fn printed(compiled: &Compiled, record: OutgoingRecord<'_>) -> String {
