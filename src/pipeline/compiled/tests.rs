@@ -43,6 +43,29 @@ fn topics_are_numbered_and_each_input_has_its_dead_letters() {
     assert_eq!(compiled.summary(), Some(summary));
 }
 
+/// Topics of an own form.
+const SIDES: &str = "[errors]\ntopic = \"wrong\"\nmask = [\"x\"]\n\
+    record = [{ name = \"why\", holds = \"reason\" }, { name = \"it\", holds = \"event\" }]\n\
+    [filtered]\ntopic = \"dropped\"\nrecord = [{ name = \"it\", holds = \"event\" }]\n";
+
+#[test]
+fn side_topics_are_topics_like_the_others() {
+    let text = format!("input = [\"a\"]\noutput = \"out\"\n{SIDES}");
+    let compiled = compile(&text);
+    assert_eq!(
+        compiled.topics(),
+        ["out", "a-dead-letters", "wrong", "dropped"]
+    );
+    assert_eq!(compiled.errors(), Some(2));
+    assert_eq!(compiled.0.filtered().map(|(_, topic)| topic), Some(3));
+    let mut spec = spec(&text);
+    spec.override_errors("a");
+    spec.override_filtered("a b");
+    let refused = refused(spec);
+    assert!(refused[0].contains("`a b` is no name for a topic"));
+    assert!(refused[1].contains("topic `a` is read and written"));
+}
+
 #[test]
 fn names_may_be_overridden() {
     let mut spec = spec("input = [\"a\"]\noutput = \"out\"");
@@ -50,6 +73,9 @@ fn names_may_be_overridden() {
     spec.override_input(vec!["x".into(), "y".into()]);
     spec.override_output("z");
     spec.override_dead_letters("dead");
+    // There are no such topics.
+    spec.override_errors("e");
+    spec.override_filtered("f");
     let compiled = spec.compile(&options(None)).unwrap();
     assert_eq!(compiled.group(), "other");
     assert_eq!(compiled.input_topics(), ["x", "y"]);
@@ -132,25 +158,30 @@ fn a_summary_has_every_count_in_the_files_order() {
 
 #[test]
 fn a_pipeline_explains_itself() {
-    let compiled = compile(
-        "input = [\"a\"]\noutput = \"out\"\nothers = \"filter\"\n\
-         [summary]\ntopic = \"sums\"\nevery_seconds = 60\nevery_records = 10\n\
-         [[step]]\ndo = \"require\"\nfields = [\"x\", \"y\"]\n\
+    let compiled = compile(&format!(
+        "input = [\"a\"]\noutput = \"out\"\nothers = \"filter\"\n{SIDES}\
+         [summary]\ntopic = \"sums\"\nevery_seconds = 60\nevery_records = 10\nof = \"emitted\"\n\
+         [[step]]\ndo = \"require\"\nfields = [\"x\", \"y\"]\nreason = \"no {{missing}}\"\n\
+         given = \"z\"\n\
          [[step]]\ndo = \"stamp\"\nname = \"now\"\ninto = \"at\"\nformat = \"unix\"\n\
-         [[count]]\nname = \"hours\"\nby = \"x\"\nas = \"hour\"\ngroup = \"y\"\n",
-    );
+         [[count]]\nname = \"hours\"\nby = \"x\"\nas = \"hour\"\ngroup = \"y\"\n\
+         where = \"z\"\ncontains = [\"B\", \"c\"]\nwithout = [\"d\"]\n",
+    ));
     assert_eq!(
         compiled.explain(),
         [
             "mine: for tests",
             "read a as group g",
             "reject null values; reject what is no JSON; drop what is no object",
-            "1. require: reject where one of x, y is absent or null",
+            "1. require: reject where one of x, y is absent or null, given z (\"no {missing}\")",
             "2. now: set at to now as unix",
             "write to out",
-            "write what is rejected to a-dead-letters",
-            "count hours: records written by the hour of x for each y",
-            "write all counts to sums every 10 records and every 60 s in which some came",
+            "write what is filtered to dropped as {it}",
+            "write what is rejected for a reason to wrong as {why, it}, x hashed",
+            "write what is rejected otherwise to a-dead-letters",
+            "count hours: records written by the hour of x for each y where z contains b or c, \
+             and not d",
+            "write all counts to sums every 10 records written and every 60 s in which some came",
         ]
     );
 }

@@ -136,6 +136,31 @@ fn a_filters_reason_is_its_steps_name() {
 }
 
 #[test]
+fn a_step_is_left_out_where_what_it_is_given_is_missing_or_falsy() {
+    let mut worker = worker(&format!(
+        "{HEAD}[[step]]\ndo = \"require\"\nfields = [\"a\"]\ngiven = \"g\"\n"
+    ));
+    for event in [
+        "{}",
+        r#"{"g":null}"#,
+        r#"{"g":0}"#,
+        r#"{"g":[]}"#,
+        r#"{"g":1,"a":1}"#,
+    ] {
+        assert_eq!(
+            run(&mut worker, Some(event.as_bytes())).0,
+            Outcome::Emitted,
+            "{event}"
+        );
+    }
+    let (error_type, detail) = rejected(&mut worker, br#"{"g":1}"#);
+    assert_eq!(
+        (error_type, &*detail),
+        (ErrorType::MissingField, "missing: a")
+    );
+}
+
+#[test]
 fn counts_take_scalars_and_hours_for_each_group() {
     let toml = format!(
         "{HEAD}\
@@ -382,3 +407,4 @@ proptest! {
 mod drawn;
 mod json;
 mod reference;
+mod side_topics;
