@@ -58,8 +58,8 @@ pub struct Aggregator {
     wiring: Wiring,
     /// Records since the last summary.
     unpublished: u64,
-    /// Those of them that bring the next one nearer.
-    due: u64,
+    /// Those of them that were written to the output.
+    emitted: u64,
 }
 
 impl Aggregator {
@@ -67,7 +67,7 @@ impl Aggregator {
         Aggregator {
             // What the one before had not published is not known: let it be published once more.
             unpublished: u64::from(pulse.incarnation().number() > 1),
-            due: 0,
+            emitted: 0,
             pulse,
             wiring,
         }
@@ -83,7 +83,7 @@ impl Aggregator {
         };
         if self.unpublished > 0 {
             self.unpublished = 0;
-            self.due = 0;
+            self.emitted = 0;
             let counts = self.wiring.store.counts();
             // Where the producer is being replaced, the next summary says all of this too.
             let _ = self.wiring.producer.send(Summary {
@@ -94,15 +94,10 @@ impl Aggregator {
     }
 
     fn publish_when_due(&mut self, records: u64, emitted: u64) {
-        let Some(rule) = self.rule() else {
-            return;
-        };
         self.unpublished += records;
-        self.due += match rule.of {
-            pipeline::Counted::Read => records,
-            pipeline::Counted::Emitted => emitted,
-        };
-        if rule.every_records.is_some_and(|every| self.due >= every) {
+        self.emitted += emitted;
+        let is_due = |rule: Rule| rule.is_due(self.unpublished, self.emitted);
+        if self.rule().is_some_and(is_due) {
             self.publish();
         }
     }

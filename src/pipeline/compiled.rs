@@ -51,8 +51,8 @@ pub(super) struct Inner {
 pub struct Summary {
     /// The index of its topic among [`Compiled::topics`].
     pub topic: u16,
-    pub every_records: Option<u64>,
-    pub of: Counted,
+    every_records: Option<u64>,
+    of: Counted,
     /// Of seconds in which something came.
     pub every_seconds: Option<u64>,
 }
@@ -66,6 +66,17 @@ const SKIPPED_JSON: &str = "\"skipped\"";
 
 /// The index of the output topic: it is the first.
 pub(super) const OUTPUT: u16 = 0;
+
+impl Summary {
+    /// Whether so many records, read and written since the last summary, call for the next.
+    pub fn is_due(&self, read: u64, emitted: u64) -> bool {
+        let counted = match self.of {
+            Counted::Read => read,
+            Counted::Emitted => emitted,
+        };
+        self.every_records.is_some_and(|every| counted >= every)
+    }
+}
 
 impl Compiled {
     pub(super) fn new(spec: Spec, options: &Options) -> Result<Self, Vec<SpecError>> {

@@ -38,6 +38,6 @@ pub use outcome::{ErrorRecord, ErrorType, FilterReason, Outcome, Rejection};
 pub use presets::{PRESETS, Preset, preset};
 pub use report::{Layout, Report};
 pub use section::SpecError;
-pub use spec::{Counted, Spec};
+pub use spec::Spec;
 pub use time::Now;
 pub use worker::Worker;

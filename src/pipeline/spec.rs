@@ -67,7 +67,7 @@ pub(super) struct SummarySpec {
 
 /// Which records bring the next summary nearer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Counted {
+pub(super) enum Counted {
     /// All that were read.
     #[default]
     Read,

@@ -185,3 +185,16 @@ fn a_pipeline_explains_itself() {
         ]
     );
 }
+
+#[test]
+fn a_summary_waits_for_what_was_read_or_for_what_was_written() {
+    let summary = |of: &str| {
+        let head = "input = [\"a\"]\noutput = \"out\"\n[summary]\ntopic = \"s\"\n";
+        compile(&format!("{head}{of}")).summary().unwrap()
+    };
+    let read = summary("every_records = 10");
+    assert!(!read.is_due(9, 9) && read.is_due(10, 0));
+    let written = summary("every_records = 10\nof = \"emitted\"");
+    assert!(!written.is_due(99, 9) && written.is_due(99, 10));
+    assert!(!summary("every_seconds = 1").is_due(99, 99));
+}

@@ -364,7 +364,8 @@ fn format_time() -> BoxedStrategy<Drawn> {
         let mut keys = vec![("field", field.into()), ("format", format.into())];
         keys.extend(into.map(|into| ("into", into.into())));
         step("format-time", keys, move |event| {
-            let time = read_time(event, field)?;
+            let time = read_time(event, field);
+            let time = time.map_err(|_| End::Rejected("transformation_error"))?;
             put(event, into.unwrap_or(field), rendered(format, time, 0));
             Ok(())
         })

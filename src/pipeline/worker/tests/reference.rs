@@ -1,4 +1,5 @@
-//! `logins`, written a second time with serde_json and lists, as the presets' description reads.
+//! `logins` and `masked`, written a second time with serde_json and lists, as the presets'
+//! description reads.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -112,6 +113,107 @@ pub fn logins(json: &str) -> Result<Members, &'static str> {
         put(&mut event, name, value.to_string());
     }
     Ok(event)
+}
+
+/// What `masked` makes of an event.
+#[derive(Debug, PartialEq)]
+pub enum Masked {
+    Emitted(Members),
+    Filtered(Side),
+    Error(Side),
+    /// A dead letter as it came.
+    Dead,
+}
+
+/// A record of a side topic: the names of its members, and what they hold.
+#[derive(Debug, PartialEq)]
+pub struct Side {
+    names: Vec<String>,
+    user_id: String,
+    /// How error_type or cleantype begins.
+    pub says: String,
+    content: Members,
+    timestamp: String,
+}
+
+pub fn side(record: &str) -> Side {
+    let read = members(record);
+    let raw = |name: &str| {
+        let found = read.iter().find(|(known, _)| known == name);
+        found.map_or_else(String::new, |(_, json)| json.clone())
+    };
+    let says = [raw("error_type"), raw("cleantype")].concat();
+    Side {
+        names: read.iter().map(|(name, _)| name.clone()).collect(),
+        user_id: raw("user_id"),
+        says: serde_json::from_str(&says).expect("it says why"),
+        content: members(&raw("message_content")),
+        timestamp: raw("timestamp"),
+    }
+}
+
+pub fn masked(json: &str) -> Masked {
+    let mut event = members(json);
+    if get(&event, "user_id").is_null() {
+        return error(&event, "Missing user_id");
+    }
+    let required = [
+        "ip",
+        "device_id",
+        "app_version",
+        "device_type",
+        "timestamp",
+        "locale",
+    ];
+    let missing = required
+        .iter()
+        .filter(|name| get(&event, name).is_null())
+        .map(|name| format!("'{name}'"));
+    let missing: Vec<_> = missing.collect();
+    if !missing.is_empty() {
+        return error(&event, &format!("Missing fields: [{}]", missing.join(", ")));
+    }
+    if get(&event, "app_version") != "2.3.0" {
+        let names = ["user_id", "message_content", "cleantype", "timestamp"];
+        let says = "app_version is not 2.3.0";
+        return Masked::Filtered(side_of(&event, names, says));
+    }
+    for name in ["ip", "device_id"] {
+        match get(&event, name).as_str() {
+            Some(text) => put(&mut event, name, format!("\"{}\"", hmac(text))),
+            None => return error(&event, "Transformation error: "),
+        }
+    }
+    let timestamp = get(&event, "timestamp");
+    let time = timestamp.is_number().then(|| seconds(&timestamp)).flatten();
+    let Some(time) = time else {
+        return error(&event, "Transformation error: ");
+    };
+    let time = DateTime::from_timestamp(time, 0).unwrap();
+    let time = time.format("\"%Y-%m-%d %H:%M:%S\"").to_string();
+    put(&mut event, "timestamp", time);
+    let unhashable = |name: &str| matches!(get(&event, name), Value::Array(_) | Value::Object(_));
+    if unhashable("device_type") || unhashable("locale") {
+        return Masked::Dead;
+    }
+    Masked::Emitted(event)
+}
+
+fn error(event: &Members, error_type: &str) -> Masked {
+    let names = ["user_id", "error_type", "message_content", "timestamp"];
+    Masked::Error(side_of(event, names, error_type))
+}
+
+fn side_of(event: &Members, names: [&str; 4], says: &str) -> Side {
+    let user_id = event.iter().find(|(name, _)| name == "user_id");
+    let user_id = user_id.filter(|(_, json)| json != "null");
+    Side {
+        names: names.map(str::to_owned).into(),
+        user_id: user_id.map_or("\"Unknown\"", |(_, json)| json).to_owned(),
+        says: says.to_owned(),
+        content: event.clone(),
+        timestamp: "\"2024-01-02 03:04:05\"".to_owned(),
+    }
 }
 
 pub fn canonical_ip(text: &str) -> Option<String> {
