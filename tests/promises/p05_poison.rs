@@ -6,7 +6,9 @@ use greenroom::topology::Sabotage;
 use rdkafka::message::Message;
 use rdkafka::producer::BaseRecord;
 
-use crate::harness::{Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, header};
+use crate::harness::{
+    Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, header, noise,
+};
 
 const HANG: Duration = Duration::from_secs(10);
 
@@ -121,10 +123,4 @@ fn p5_an_output_too_large_for_its_topic_fails_alone() {
         "its neighbours go on in order"
     );
     assert!(found("before").is_some());
-}
-
-/// Text that does not compress below the limit.
-fn noise(bytes: usize) -> String {
-    use rand::distr::{Alphanumeric, SampleString};
-    Alphanumeric.sample_string(&mut rand::rng(), bytes)
 }

@@ -2,8 +2,13 @@
 
 use greenroom::generator::{Generator, Kind, Profile};
 
+use rdkafka::message::Message;
+use rdkafka::producer::BaseRecord;
+use serde_json::Value;
+
 use crate::harness::{
-    Broker, End, Pipes, Service, Settings, Topics, eventually, feed, feed_transaction,
+    Broker, End, Pipes, Service, Settings, Topics, eventually, feed, feed_transaction, header,
+    noise,
 };
 
 #[test]
@@ -69,4 +74,72 @@ fn p6_the_ends_of_transactions_are_no_lag() {
     });
     assert_eq!(topics.ends(&pipes.input), [303]);
     assert_eq!(service.number("/records/consumed"), 200);
+}
+
+/// One of ten has no user, one is of another version, one is no object; the last one's error fits
+/// no topic.
+fn mixed() -> impl Iterator<Item = String> {
+    let event = |n: usize| {
+        let (user, version) = match n % 10 {
+            0 => ("", "2.3.0"),
+            1 => (r#""user_id":"u","#, "1.0"),
+            2 => return "[2]".to_owned(),
+            _ => (r#""user_id":"u","#, "2.3.0"),
+        };
+        format!(
+            r#"{{{user}"app_version":"{version}","ip":"10.0.0.1","locale":"CA","device_id":"d","timestamp":{n},"device_type":"iOS"}}"#
+        )
+    };
+    let large = format!(r#"{{"pad":"{}"}}"#, noise(1_048_300));
+    (0..3000).map(event).chain([large])
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p6_what_is_filtered_or_wrong_goes_to_the_topic_that_is_for_it() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, 2);
+    let (errors, filtered) = (topics.create("errors", 2), topics.create("filtered", 2));
+    let events: Vec<String> = mixed().collect();
+    topics.produce(
+        events
+            .iter()
+            .map(|value| BaseRecord::<[u8], [u8]>::to(&pipes.input).payload(value.as_bytes())),
+    );
+    let settings = Settings::logins(broker, &pipes)
+        .with("GREENROOM_PIPELINE", "masked")
+        .with("GREENROOM_ERRORS_TOPIC", &errors)
+        .with("GREENROOM_FILTERED_TOPIC", &filtered);
+
+    let mut service = Service::ready(&settings);
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == 3001
+    });
+    assert_eq!(service.number("/records/filtered"), 300);
+    assert_eq!(service.number("/records/rejected"), 601);
+    assert_eq!(service.terminate().code(), Some(0));
+
+    let written = |topic: &str| topics.ends(topic).iter().sum::<i64>();
+    let counted = [&pipes.output, &filtered, &errors, &pipes.dead_letters].map(|t| written(t));
+    assert_eq!(counted, [2100, 300, 300, 301]);
+    let error = &topics.drain(&errors)[0];
+    assert_eq!(header(error, "greenroom.error.type"), Some("missing_field"));
+    let value: Value = serde_json::from_slice(error.payload().expect("a value")).expect("JSON");
+    assert_eq!(value["error_type"], "Missing user_id");
+    let letters = topics.drain(&pipes.dead_letters);
+    let omitted: Vec<_> = letters
+        .iter()
+        .filter_map(|letter| header(letter, "greenroom.value.omitted"))
+        .collect();
+    assert_eq!(omitted, [events[3000].len().to_string()]);
+    let summaries = topics.drain(&pipes.summaries);
+    assert!(summaries.len() > 1, "one each 1000 records, and the last");
+    let last = summaries[summaries.len() - 1].payload().expect("a value");
+    assert_eq!(
+        str::from_utf8(last),
+        Ok(
+            r#"{"processed_count":2100,"device_type_counts":{"iOS":2100},"locale_counts":{"CA":2100},"filtered_record_count":300}"#
+        )
+    );
 }

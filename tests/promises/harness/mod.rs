@@ -25,6 +25,8 @@ mod topics;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rand::distr::{Alphanumeric, SampleString};
+
 pub use broker::{Broker, USER};
 pub use evidence::{End, Evidence, Id, feed, feed_transaction, id_of};
 pub use house::{Lodger, Terms};
@@ -53,4 +55,9 @@ fn in_time(mut condition: impl FnMut() -> bool) -> bool {
         thread::sleep(Duration::from_millis(20));
     }
     true
+}
+
+/// Text that does not compress, so that it is as large to a broker as it looks.
+pub fn noise(bytes: usize) -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), bytes)
 }
