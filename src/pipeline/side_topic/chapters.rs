@@ -27,17 +27,17 @@ pub(in crate::pipeline) const ERRORS: Chapter<Errors> = Chapter {
         Key::optional(
             "invalid_json",
             "a dead letter",
-            "the reason of what is no JSON; the event is an empty object then",
+            "the reason of what is no JSON; its event is an empty object",
         ),
         Key::optional(
             "not_an_object",
             "a dead letter",
-            "the reason of JSON that is no object; so is it then",
+            "the reason of JSON that is no object; its event is an empty object",
         ),
         Key::optional(
             "tombstone",
             "a dead letter",
-            "the reason of null values; and then",
+            "the reason of null values; their event is an empty object",
         ),
     ],
     examples: &[Example {

@@ -123,7 +123,7 @@ pub(in crate::pipeline) const STEP: Chapter<Unnamed> = Chapter {
         ),
         Key::optional(
             "reason",
-            "its rejections are dead letters as they came",
+            "what it rejects is a dead letter as it came; of what it filters `[filtered]` says its name",
             "how the records of `[errors]` and `[filtered]` say why; in errors `{detail}` stands for what was wrong, `{missing}` for the members that `require` misses, as `['ip', 'locale']`",
         ),
         Key::optional(

@@ -189,7 +189,7 @@ without = ["x"]
     let formless = format!("{GOOD}\n[filtered]\ntopic = \"f\"");
     assert_eq!(
         mistakes(&formless),
-        ["mine.toml:20: filtered: `record` must list the members that a record has"]
+        ["mine.toml:20: filtered: `record` is missing"]
     );
 }
 

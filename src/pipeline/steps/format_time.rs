@@ -17,7 +17,7 @@ struct FormatTime {
 
 pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
     name: "format-time",
-    about: "Writes a member's time another way, in the zone that `GREENROOM_TIMEZONE` names. Rejects (`invalid_timestamp`) an event whose member is no time, as `time` does.",
+    about: "Writes a member's time another way, in the zone that `GREENROOM_TIMEZONE` names. Rejects (`transformation_error`) an event whose member is no time.",
     keys: &[
         Key::needed("field", "the member that holds the time"),
         Key::optional("into", "`field`: in place", "the member that is set"),
@@ -36,7 +36,7 @@ format = "rfc3339""#,
             ),
             (
                 r#"{}"#,
-                r#"rejected as invalid_timestamp: timestamp (absent) is no time of years 1 to 9999"#,
+                r#"rejected as transformation_error: timestamp is no time of years 1 to 9999, so it is not rewritten"#,
             ),
         ],
     }],
