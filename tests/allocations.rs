@@ -73,14 +73,14 @@ fn records(device_types: [&str; 2], has_value: impl Fn(i64) -> bool) -> Records 
 
 /// Says how many of the records were written to the output.
 fn work_on(name: &str, records: &Records) -> usize {
-    let preset = preset(name).unwrap();
+    let preset = preset(name).expect("a preset");
     let options = Options {
         hash_key: Some(vec![7; 32].into()),
         hash_key_id: None,
         timezone: chrono_tz::Tz::UTC,
     };
-    let spec = Spec::parse(preset.toml, preset.name).unwrap();
-    let mut worker = spec.compile(&options).unwrap().worker();
+    let spec = Spec::parse(preset.toml, preset.name).expect("it is right");
+    let mut worker = spec.compile(&options).expect("its key is there").worker();
     let mut out = Outgoing::default();
     let mut counts = Accumulator::default();
     let mut written = 0;
