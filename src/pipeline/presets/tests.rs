@@ -40,6 +40,27 @@ fn every_presets_sample_gives_what_is_expected() {
 }
 
 #[test]
+fn reports_show_the_samples_counts_as_people_know_them() {
+    let shown = |name: &str| {
+        let preset = preset(name).unwrap();
+        let counts: Counts = serde_json::from_str(preset.counts).unwrap();
+        compile(preset).layout().render(&counts).join("\n")
+    };
+    let california = "Locale: CA\n\
+                      Device Type Counts:\niOS: 1\n\
+                      App Version Counts:\n2.3.0: 1\n\
+                      Login Frequency (Hourly):\n2023-09-12 00:00:00: 1\n\
+                      Locale: NY\n";
+    let insights = shown("insights");
+    assert!(insights.starts_with(california), "{insights}");
+    assert_eq!(
+        shown("android"),
+        r#"Aggregations - Message count per app_version: {"": 1, "1": 1, "2.3.0": 2, "2.30": 1, "false": 1, "null": 1}"#
+    );
+    assert_eq!(shown("validated"), "Android: 4, iOS: 3");
+}
+
+#[test]
 fn a_preset_beside_its_sample_is_still_the_preset() {
     for preset in PRESETS {
         let shown = preset.with_sample();
