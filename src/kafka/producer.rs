@@ -6,8 +6,8 @@
 //! Records go by `rd_kafka_produceva`, one by one: `rd_kafka_produce_batch` sets neither
 //! timestamps nor headers (P9), and spares little.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub struct Producer {
     topics: Vec<Topic>,
     events: Arc<Queue>,
     stop: Arc<AtomicBool>,
+    /// Held while deliveries are reported, which librdkafka counts no more by then.
+    reporting: Arc<Mutex<()>>,
     thread: Option<JoinHandle<()>>,
     max_message_bytes: usize,
     client: Arc<Client<DefaultClientContext>>,
@@ -88,10 +90,12 @@ impl Producer {
         // SAFETY: whoever holds the queue, here and in the thread, holds the client longer.
         let events = Arc::new(unsafe { Queue::main(client.native_ptr()) });
         let stop = Arc::new(AtomicBool::new(false));
+        let reporting = Arc::new(Mutex::new(()));
         let mut producer = Producer {
             topics: Vec::with_capacity(topics.len()),
             events: events.clone(),
             stop: stop.clone(),
+            reporting: reporting.clone(),
             thread: None,
             max_message_bytes,
             client: client.clone(),
@@ -102,7 +106,7 @@ impl Producer {
             producer.topics.push(topic);
         }
         let serve = move || {
-            serve(&events, &stop, &client, report);
+            serve(&events, &stop, &client, &reporting, report);
             // The queue's handle goes before the client's: see `native`.
             drop(events);
             drop(client);
@@ -165,6 +169,7 @@ impl Producer {
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
         // SAFETY: the client is alive. Its events are served by our thread meanwhile.
         let result = unsafe { ffi::rd_kafka_flush(self.native(), milliseconds(timeout)) };
+        self.wait_for_reports();
         match result {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
             _ => Err(Error::Bound("flushing")),
@@ -175,6 +180,7 @@ impl Producer {
     pub fn pending(&self) -> usize {
         // SAFETY: the client is alive.
         let length = unsafe { ffi::rd_kafka_outq_len(self.native()) };
+        self.wait_for_reports();
         usize::try_from(length).unwrap_or(0)
     }
 
@@ -198,6 +204,11 @@ impl Producer {
     /// less.
     pub fn max_message_bytes(&self) -> usize {
         self.max_message_bytes
+    }
+
+    /// Whatever librdkafka has forgotten by now is reported afterwards.
+    fn wait_for_reports(&self) {
+        drop(self.reporting.lock());
     }
 
     fn purge(&self, flags: i32) {
@@ -253,10 +264,14 @@ fn serve(
     events: &Queue,
     stop: &AtomicBool,
     client: &Client<DefaultClientContext>,
+    reporting: &Mutex<()>,
     mut report: impl FnMut(Report<'_>),
 ) {
     let mut receipts = Vec::new();
-    let mut handle = |event: Event| dispatch(event, client, &mut receipts, &mut report);
+    let mut handle = |event: Event| {
+        let _reporting = reporting.lock();
+        dispatch(event, client, &mut receipts, &mut report);
+    };
     while !stop.load(Ordering::Acquire) {
         events.wait().into_iter().for_each(&mut handle);
     }
@@ -277,6 +292,9 @@ fn dispatch(
             for message in event.messages() {
                 Receipt::add(receipts, message);
             }
+            // Until then its records count against the queue: whoever sends on hearing of them
+            // could find it full, with nothing left that would wake him again.
+            drop(event);
             report(Report::Receipts(receipts));
         }
         ffi::RD_KAFKA_EVENT_ERROR => {

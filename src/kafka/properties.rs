@@ -96,9 +96,10 @@ pub fn producer(settings: &Settings) -> ClientConfig {
             ("partitioner", "murmur2"),
         ],
     );
-    // Half of the budget waits here at most, then sends report a full queue. librdkafka spends
-    // some 300 bytes on each message beside its content, hence the bound on their number.
-    let kbytes = (settings.budget / 2 / 1024).max(1024);
+    // Half of the budget waits here at most, then sends report a full queue: even an empty one is
+    // full to a record larger than the queue, so the largest must fit. librdkafka spends some 300
+    // bytes on each message beside its content, hence the bound on their number.
+    let kbytes = (settings.budget / 2).max(largest(&config)).div_ceil(1024);
     config.set("queue.buffering.max.kbytes", kbytes.to_string());
     config.set(
         "queue.buffering.max.messages",
@@ -193,13 +194,18 @@ fn membership(config: &mut ClientConfig, settings: &Settings) {
 /// compares with this limit, so it holds for all of them together; every broker can overshoot it
 /// by one fetch.
 fn bound_fetches(config: &mut ClientConfig, budget: usize) {
-    let largest = config
-        .get("message.max.bytes")
-        .and_then(|bytes| bytes.parse().ok())
-        .unwrap_or(0);
     let queued = (budget / 4 / 1024).max(1024);
     config.set("queued.max.messages.kbytes", queued.to_string());
-    config.set("fetch.max.bytes", (budget / 16).max(largest).to_string());
+    config.set(
+        "fetch.max.bytes",
+        (budget / 16).max(largest(config)).to_string(),
+    );
+}
+
+/// Bytes of the largest record that may come or go.
+fn largest(config: &ClientConfig) -> usize {
+    let bytes = config.get("message.max.bytes");
+    bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
 fn set<const N: usize>(config: &mut ClientConfig, properties: [(&str, &str); N]) {
@@ -339,14 +345,21 @@ mod tests {
             };
             let queued = number(&consumer(&settings), "queued.max.messages.kbytes") * 1024;
             let buffered = number(&producer(&settings), "queue.buffering.max.kbytes") * 1024;
-            assert!(queued + buffered <= budget.max(2 << 20), "{budget}");
+            // Two records of the largest size are the least.
+            assert!(
+                queued + buffered <= budget.max((2 << 20) + 1024),
+                "{budget}"
+            );
         }
     }
 
     #[test]
-    fn a_larger_record_widens_the_fetch() {
+    fn p1_a_larger_record_widens_the_fetch_and_the_queue() {
         let mut settings = settings();
+        settings.budget = 1 << 20;
         settings.properties = vec![pair("message.max.bytes", "20000000")];
-        assert_eq!(consumer(&settings).get("fetch.max.bytes"), Some("20000000"));
+        let (consumer, producer) = (consumer(&settings), producer(&settings));
+        assert_eq!(consumer.get("fetch.max.bytes"), Some("20000000"));
+        assert_eq!(producer.get("queue.buffering.max.kbytes"), Some("19532"));
     }
 }

@@ -51,6 +51,32 @@ fn p1_a_refused_record_is_named_by_its_index() {
     assert_eq!(sender.reported(), [failed]);
 }
 
+/// Who hears of a delivery sends what waited for room. If the room came later, nobody would tell.
+#[test]
+fn p1_what_is_reported_has_made_room_already() {
+    let broker = embedded(1);
+    let settings = Settings {
+        budget: 1 << 20,
+        ..settings(&broker.bootstrap())
+    };
+    let (report, reported) = mpsc::channel();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let producer = Producer::new(&settings, &[TOPIC], move |_| {
+        let _ = report.send(());
+        let _ = wait.recv();
+    });
+    let producer = producer.expect("a producer");
+    // Two of them are more than the queue may hold.
+    let value = "x".repeat(700_000);
+    let send = |index| producer.send(0, Some(0), text(&value), Tag::new(1, index));
+    assert_eq!(send(0), Ok(()));
+    assert_eq!(send(1), Err(SendError::QueueFull));
+    reported.recv_timeout(LIMIT).expect("a report");
+    let sent = send(1);
+    drop(go_on);
+    assert_eq!(sent, Ok(()));
+}
+
 #[test]
 fn p4_a_full_queue_refuses_and_takes_again_when_it_empties() {
     let broker = embedded(1);
