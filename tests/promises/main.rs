@@ -16,6 +16,7 @@ mod p06_rights;
 mod p07_supervision;
 mod p08_shutdown;
 mod p09_pass_through;
+mod reference;
 mod reports;
 mod rooms;
 mod settings;

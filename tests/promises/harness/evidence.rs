@@ -14,30 +14,39 @@ use super::{Broker, PATIENCE, Pipes, Topics};
 pub type Id = (i32, i64);
 
 /// The header that carries an input's [`Id`] through the pipeline.
-const ID: &str = "id";
+pub const ID: &str = "id";
 
-/// Writes `count` events, shared out evenly over the partitions, each with its [`Id`] in a header:
-/// its partition and its offset.
+/// Writes `count` events of a generator into the input, as [`pour`] does.
 pub fn feed(topics: &Topics, pipes: &Pipes, count: usize, generator: &mut Generator) {
+    let next = || {
+        let mut event = Event::default();
+        generator.fill(&mut event, 1_700_000_000);
+        event
+    };
+    let events = std::iter::repeat_with(next).take(count);
+    pour(topics, &pipes.input, events);
+}
+
+/// Writes events into a topic, shared out evenly over its partitions, each with its [`Id`] in a
+/// header: its partition and its offset.
+pub fn pour(topics: &Topics, topic: &str, mut events: impl Iterator<Item = Event>) {
     const CHUNK: usize = 5_000;
-    let mut event = Event::default();
-    let mut next = topics.ends(&pipes.input);
-    let partitions = next.len() as i32;
-    for chunk in (0..count).step_by(CHUNK) {
-        let events: Vec<(i32, i64, Event)> = (chunk..count.min(chunk + CHUNK))
-            .map(|number| {
-                generator.fill(&mut event, 1_700_000_000);
-                let partition = number as i32 % partitions;
-                let place = next[partition as usize];
-                next[partition as usize] += 1;
-                (partition, place, event.clone())
+    let mut next = topics.ends(topic);
+    let mut lanes = (0..next.len()).cycle();
+    loop {
+        let chunk: Vec<(Id, Event)> = events
+            .by_ref()
+            .take(CHUNK)
+            .zip(lanes.by_ref())
+            .map(|(event, lane)| {
+                next[lane] += 1;
+                ((lane as i32, next[lane] - 1), event)
             })
             .collect();
-        topics.produce(
-            events
-                .iter()
-                .map(|(partition, place, event)| record(&pipes.input, (*partition, *place), event)),
-        );
+        if chunk.is_empty() {
+            return;
+        }
+        topics.produce(chunk.iter().map(|(id, event)| record(topic, *id, event)));
     }
 }
 
@@ -105,7 +114,12 @@ fn record<'a>(topic: &'a str, id: Id, event: &'a Event) -> BaseRecord<'a, [u8], 
 pub fn id_of(record: &OwnedMessage) -> Option<Id> {
     let headers = record.headers()?;
     let header = headers.iter().find(|header| header.key == ID)?;
-    let (partition, place) = std::str::from_utf8(header.value?).ok()?.split_once(':')?;
+    read_id(header.value?)
+}
+
+/// The id in the header's value.
+pub fn read_id(value: &[u8]) -> Option<Id> {
+    let (partition, place) = std::str::from_utf8(value).ok()?.split_once(':')?;
     Some((partition.parse().ok()?, place.parse().ok()?))
 }
 

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use rand::distr::{Alphanumeric, SampleString};
 
 pub use broker::{Broker, USER};
-pub use evidence::{End, Evidence, Id, feed, feed_transaction, id_of};
+pub use evidence::{End, Evidence, ID, Id, feed, feed_transaction, id_of, pour, read_id};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
 pub use program::Program;

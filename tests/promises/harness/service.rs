@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 
-use super::{Broker, Pipes, eventually};
+use super::{Broker, Pipes, Program, eventually};
 
 /// A key for tests: any of 32 bytes does.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -28,10 +28,7 @@ pub struct Settings {
 impl Settings {
     /// The pipeline `logins` between these topics, with dead letters, as one group.
     pub fn logins(broker: &Broker, topics: &Pipes) -> Settings {
-        let settings = Settings {
-            environment: Vec::new(),
-        };
-        settings
+        Settings::pipeline("logins")
             .with("KAFKA_BROKERS", broker.bootstrap())
             .with("GREENROOM_HASH_KEY", HASH_KEY)
             .with("GREENROOM_GROUP_ID", &topics.group)
@@ -40,12 +37,30 @@ impl Settings {
             .with("GREENROOM_DEAD_LETTER_TOPIC", &topics.dead_letters)
             .with("GREENROOM_SUMMARY_TOPIC", &topics.summaries)
             .with("GREENROOM_TRANSFORMERS", "2")
+    }
+
+    /// A pipeline by its name or file, with its own topics and its own group.
+    pub fn pipeline(pipeline: &str) -> Settings {
+        let settings = Settings {
+            environment: Vec::new(),
+        };
+        settings
+            .with("GREENROOM_PIPELINE", pipeline)
             .with("GREENROOM_LOG_FORMAT", "json")
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Settings {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The lines that a command prints under these settings; panics where it fails.
+    pub fn call(&self, args: &[&str]) -> Vec<String> {
+        let variables: Vec<(&str, &str)> = self.variables().collect();
+        let mut program = Program::start(args, &variables);
+        let lines = program.lines();
+        assert!(program.end().success(), "{args:?}: {}", program.errors());
+        lines
     }
 
     fn variables(&self) -> impl Iterator<Item = (&str, &str)> {

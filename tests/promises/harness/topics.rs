@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Headers, Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
@@ -78,10 +78,15 @@ impl Topics {
             .block_on(self.admin.create_topics(&[topic], &options))
             .expect("the broker makes topics");
         assert_eq!(results, [Ok(name.clone())]);
-        eventually("leaders of all partitions", || {
-            self.partitions(&name).len() == partitions as usize
-        });
+        self.wait_for_leaders(&name, partitions);
         name
+    }
+
+    /// Waits until every partition of a new topic has a leader that answers as one.
+    pub fn wait_for_leaders(&self, topic: &str, partitions: i32) {
+        eventually("leaders of all partitions", || {
+            (0..partitions).all(|partition| self.end(topic, partition).is_ok())
+        });
     }
 
     /// The node, from 0, that holds a copy of a topic's first partition and does not lead it.
@@ -104,9 +109,7 @@ impl Topics {
             .block_on(self.admin.create_partitions(&[more], &options))
             .expect("the broker makes partitions");
         assert_eq!(results, [Ok(topic.to_owned())]);
-        eventually("leaders of all partitions", || {
-            self.partitions(topic).len() == partitions
-        });
+        self.wait_for_leaders(topic, partitions as i32);
     }
 
     /// The broker's consumer groups, by name.
@@ -216,15 +219,18 @@ impl Topics {
 
     /// Where each partition of a topic ends now.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
-        let client = self.producer.client();
         let partitions = self.partitions(topic).into_iter();
         let ends = partitions.map(|partition| {
-            let (_, end) = client
-                .fetch_watermarks(topic, partition, PATIENCE)
-                .expect("the broker knows its partitions");
-            end
+            let end = self.end(topic, partition);
+            end.expect("the broker knows its partitions")
         });
         ends.collect()
+    }
+
+    fn end(&self, topic: &str, partition: i32) -> KafkaResult<i64> {
+        let client = self.producer.client();
+        let (_, end) = client.fetch_watermarks(topic, partition, PATIENCE)?;
+        Ok(end)
     }
 
     /// The partitions of a topic that have a leader; none where the topic is not known yet.
