@@ -128,6 +128,30 @@ fn reference_p1_logins_survives_two_kills() {
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn reference_p1_insights_survives_two_kills() {
+    survives_two_kills(&insights::PRESET);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn reference_p1_android_survives_two_kills() {
+    survives_two_kills(&android::PRESET);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn reference_p1_projection_survives_two_kills() {
+    survives_two_kills(&projection::PRESET);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn reference_p1_validated_survives_two_kills() {
+    survives_two_kills(&validated::PRESET);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn reference_an_own_pipeline_is_as_described() {
     is_as_described(&mobile::PRESET);
 }
