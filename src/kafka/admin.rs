@@ -14,6 +14,9 @@ use super::context::log;
 use super::native::Queue;
 use super::{Class, Code, Error, Settings, properties};
 
+/// As many partitions or copies as the broker has it by default.
+pub const BROKERS_DEFAULT: i32 = -1;
+
 /// How a topic is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPlan {

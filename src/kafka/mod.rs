@@ -5,6 +5,7 @@
 //!   errors into [`ControlEvent`]s that are answered later, from the polling thread, never inside
 //!   a callback.
 //! - [`Producer`] copies records into librdkafka and reports deliveries in bulk, by ticket.
+//! - [`Log`] appends to a topic and reads it to its end.
 //! - [`Admin`] looks for topics and rights, and makes topics.
 //! - [`EmbeddedBroker`] is a broker inside the process, for the demo and the tests.
 //! - [`properties`] turns our settings into librdkafka's.
@@ -23,6 +24,7 @@ mod context;
 pub mod embedded;
 mod errors;
 mod fetch;
+mod log;
 mod native;
 mod new_record;
 mod producer;
@@ -39,6 +41,7 @@ pub use context::{Committed, ControlEvent};
 pub use embedded::EmbeddedBroker;
 pub use errors::{Class, ClientError, Error};
 pub use fetch::{Fetch, Message, PartitionError, Run};
+pub use log::{Entry, Log};
 pub use new_record::NewRecord;
 pub use producer::{Producer, Report, SendError};
 pub use properties::Settings;
@@ -65,5 +68,16 @@ impl TopicPartition {
 impl std::fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// As it is displayed.
+impl std::str::FromStr for TopicPartition {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (topic, partition) = text.rsplit_once('/').ok_or(())?;
+        let partition = partition.parse().map_err(drop)?;
+        Ok(TopicPartition::new(topic, partition))
     }
 }

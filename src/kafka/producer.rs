@@ -84,8 +84,25 @@ impl Producer {
         topics: &[&str],
         report: impl FnMut(Report<'_>) + Send + 'static,
     ) -> Result<Self, Error> {
-        let (client, max_message_bytes) = connect(&properties::producer(settings))
-            .map_err(|error| Error::from_kafka("making a producer", error))?;
+        Producer::with(&properties::producer(settings), topics, report)
+    }
+
+    /// As [`Producer::new`], to one topic that is a [`Log`](super::Log).
+    pub(super) fn for_logs(
+        settings: &Settings,
+        topic: &str,
+        report: impl FnMut(Report<'_>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        Producer::with(&properties::log_writer(settings), &[topic], report)
+    }
+
+    fn with(
+        config: &ClientConfig,
+        topics: &[&str],
+        report: impl FnMut(Report<'_>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (client, max_message_bytes) =
+            connect(config).map_err(|error| Error::from_kafka("making a producer", error))?;
         let client = Arc::new(client);
         // SAFETY: whoever holds the queue, here and in the thread, holds the client longer.
         let events = Arc::new(unsafe { Queue::main(client.native_ptr()) });

@@ -31,6 +31,10 @@ pub struct Settings {
 /// records that a topic takes.
 const LARGEST_RECORD: &str = "1048588";
 
+/// The largest entry of a [`Log`](super::Log), in bytes. One entry may name a value of a record,
+/// and its own JSON is around it.
+pub const LARGEST_ENTRY: usize = 16 << 20;
+
 /// Names that mean the same property. Ours is the first; two names for one property would be
 /// applied in no certain order.
 const ALIASES: [(&str, &str); 6] = [
@@ -108,12 +112,46 @@ pub fn producer(settings: &Settings) -> ClientConfig {
     config
 }
 
+/// The properties of who writes a [`Log`](super::Log): the producer's, but for its records.
+pub fn log_writer(settings: &Settings) -> ClientConfig {
+    let mut config = producer(settings);
+    config.set("message.max.bytes", LARGEST_ENTRY.to_string());
+    config
+}
+
+/// The properties of who reads a [`Log`](super::Log): a consumer that joins no group. librdkafka
+/// wants a group's name all the same.
+pub fn reader(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    apply(&mut config, &settings.consumer_properties);
+    set(
+        &mut config,
+        [
+            ("group.id", settings.group.as_str()),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+        ],
+    );
+    // What only a member of the group has.
+    for property in [
+        "group.protocol",
+        "group.instance.id",
+        "partition.assignment.strategy",
+    ] {
+        config.remove(property);
+    }
+    config
+}
+
 /// Whether librdkafka takes these settings, for all clients there are.
 ///
 /// # Errors
 /// The first property it refuses of each client, without its value (P10).
 pub fn check(settings: &Settings) -> Result<(), Vec<Error>> {
-    let clients = [consumer(settings), producer(settings)];
+    let clients = [consumer(settings), producer(settings), reader(settings)];
     let refused = clients.iter().filter_map(|config| {
         let error = config.create_native_config().err()?;
         Some(Error::from_kafka("reading the settings", error))
@@ -248,7 +286,8 @@ mod tests {
     #[test]
     fn librdkafka_accepts_what_we_set() {
         let settings = settings();
-        for config in [consumer(&settings), producer(&settings), admin(&settings)] {
+        let all = [consumer, producer, log_writer, reader, admin];
+        for config in all.map(|of| of(&settings)) {
             config
                 .create_native_config()
                 .expect("every property is known");

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["record"],
     &["flow", "supervision", "config", "generator", "status"],
-    &["counts", "kafka"],
+    &["kafka"],
+    &["counts"],
     &["pipeline", "telemetry"],
     &["actors", "web"],
     &["topology"],
