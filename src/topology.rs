@@ -9,7 +9,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::actors::aggregator::Store;
+pub use crate::actors::books::Books;
 pub use crate::actors::consumer::Limits;
 pub use crate::actors::producer::OutputTopic;
 pub use crate::actors::sabotage::{Poison, Sabotage};
@@ -51,7 +51,7 @@ pub struct Plan {
     pub drain: Duration,
     pub poison: Option<Poison>,
     pub board: Board,
-    pub store: Store,
+    pub books: Books,
 }
 
 /// The actors, and what outlives any of them.
@@ -152,7 +152,10 @@ impl House {
 
     fn aggregator(&self) -> Spec<Aggregator> {
         let wiring = aggregator::Wiring {
-            store: self.plan.store.clone(),
+            books: self.plan.books.clone(),
+            topics: self.plan.pipeline.input_topics().to_vec(),
+            // What a commit finds is half an interval old at most.
+            every: self.plan.limits.commit_interval / 2,
             pipeline: self.plan.pipeline.clone(),
             producer: self.producer.clone(),
             reports: self.reports.clone(),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use greenroom::counts::Memory;
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
 use greenroom::status::{Board, Identity};
 use greenroom::supervision::RestartLimits;
-use greenroom::topology::{House, Limits, OutputTopic, Plan, Store};
+use greenroom::topology::{Books, House, Limits, OutputTopic, Plan};
 
 use crate::ground::{Ground, PARTITIONS};
 
@@ -77,7 +78,8 @@ fn plan(ground: &Ground, pipeline: Compiled, board: &Board) -> Plan {
         drain: Duration::from_secs(20),
         poison: None,
         board: board.clone(),
-        store: Store::default(),
+        books: Books::open(Box::new(Memory::default()), pipeline.input_topics(), board)
+            .expect("a thread can be had"),
         kafka,
         pipeline,
     }

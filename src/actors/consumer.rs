@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 
+use super::messages::Fence;
 use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
@@ -49,6 +50,14 @@ pub struct Wiring {
     pub limits: Limits,
     pub fences: Fences,
     pub seat: Seat,
+}
+
+impl Wiring {
+    /// Some leases are over. Whoever is being replaced starts without anything of them.
+    fn fence(&self) {
+        let _ = self.producer.send(Fence);
+        let _ = self.aggregator.send(Fence);
+    }
 }
 
 /// The place in the group: one client of ours sits on it at a time. Who comes next waits until

@@ -105,7 +105,13 @@ pub struct Restore {
     pub start: i64,
 }
 
-/// consumer → producer: some leases are over; forget their work and give it up.
+/// consumer → producer, aggregator: some leases are over; forget their work and give it up.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Fence;
+
+/// consumer → aggregator: somebody waits until all is settled; store counts as soon as they come,
+/// until the next [`Fence`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hurry;

@@ -12,6 +12,7 @@
 //! consumer. No actor reaches into another. Knows nothing of HTTP.
 
 pub mod aggregator;
+pub mod books;
 mod complaints;
 pub mod consumer;
 pub mod error_router;

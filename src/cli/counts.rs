@@ -1,4 +1,7 @@
 //! `greenroom counts`: what was counted, as the pipeline's reports show it or as JSON.
+//!
+//! A durable store is read itself, for all members of the group; memory is a service's own, which
+//! is asked.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -6,18 +9,18 @@ use std::net::SocketAddr;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running};
-use crate::config;
+use super::{Failure, Outcome, running, store};
+use crate::config::{self, CountsStore};
 use crate::counts::Snapshot;
 use crate::pipeline::{Layout, Spec, preset};
 use crate::web;
 
 pub fn command() -> Command {
     Command::new("counts")
-        .about("What a running service has counted: the pipeline's reports, then all other counts")
+        .about("What the group has counted: the pipeline's reports, then all other counts")
         .after_help(
             "With the store `memory` each instance of a group counts its own partitions: these \
-             are those of the one at GREENROOM_HTTP_ADDR.",
+             are those of the one at GREENROOM_HTTP_ADDR, which must be running.",
         )
         .arg(config::pipeline_arg())
         .arg(
@@ -30,18 +33,30 @@ pub fn command() -> Command {
 
 pub fn run(args: &ArgMatches) -> Outcome {
     let setup = Setup::load(args, Key::NotNeeded)?;
-    let addr = setup.service()?;
-    let snapshot = ask_service(addr)?;
+    let (snapshot, place) = match setup.config.counts.store {
+        CountsStore::Memory => {
+            let addr = setup.service()?;
+            (ask_service(addr)?, format!(" at {addr}"))
+        }
+        store => (read_store(&setup, store)?, String::new()),
+    };
     if args.get_flag("json") {
         let json = serde_json::to_string(&snapshot).map_err(running)?;
         return print(&[json]);
     }
     let lines = layout(&setup, &snapshot)?.render(&snapshot.counts);
     eprintln!(
-        "counts of {} at {addr}, store {}",
+        "counts of {}{place}, store {}",
         snapshot.scope, snapshot.store
     );
     print(&lines)
+}
+
+fn read_store(setup: &Setup, store: CountsStore) -> Result<Snapshot, Failure> {
+    let states = store::open(setup).and_then(|mut store| store.load_all());
+    let (states, pipeline) = (states.map_err(running)?, setup.pipeline.name());
+    let scope = format!("group {}", setup.pipeline.group());
+    Ok(Snapshot::new(&scope, pipeline, store.name(), &states))
 }
 
 fn ask_service(addr: SocketAddr) -> Result<Snapshot, Failure> {

@@ -23,6 +23,7 @@ mod run;
 mod service;
 mod setup;
 mod signals;
+mod store;
 mod topics;
 mod view;
 

@@ -7,6 +7,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::setup::Setup;
+use crate::config::CountsStore;
+use crate::counts::Changelog;
+use crate::kafka::admin::BROKERS_DEFAULT;
 use crate::kafka::{self, Admin, Class, Code};
 use crate::status::{Board, Latch};
 use crate::topology::OutputTopic;
@@ -64,6 +67,9 @@ async fn look(setup: &Setup) -> Result<Result<Found, String>, kafka::Error> {
     if !missing.is_empty() {
         return Ok(Err(missing.join("; ")));
     }
+    if let Err(missing) = counts_topic(setup, &admin).await? {
+        return Ok(Err(missing));
+    }
     let inputs = setup.pipeline.input_topics().len();
     let outputs = topics.iter().zip(answers).skip(inputs);
     let outputs = outputs.map(|(name, partitions)| OutputTopic {
@@ -98,6 +104,30 @@ pub fn unusable(topic: &str, code: Code) -> String {
         }
         code => format!("topic `{topic}` cannot be used: {code}"),
     }
+}
+
+/// Makes the topic of the counts where they are kept in Kafka and it is not there: unlike the
+/// others it is ours alone.
+async fn counts_topic(setup: &Setup, admin: &Admin) -> Result<Result<(), String>, kafka::Error> {
+    if setup.config.counts.store != CountsStore::Kafka {
+        return Ok(Ok(()));
+    }
+    let plan = Changelog::plan(setup.pipeline.group(), BROKERS_DEFAULT);
+    let made = admin.create(std::slice::from_ref(&plan), ANSWER).await;
+    let answer = match made.map(|answers| answers.into_iter().next()) {
+        Ok(answer) => answer.unwrap_or(Ok(())),
+        Err(error) => return Ok(Err(no_answer(&setup.config.kafka.brokers, &error))),
+    };
+    Ok(match answer {
+        Ok(()) => {
+            tracing::info!(topic = plan.name, "made the topic of the counts");
+            Ok(())
+        }
+        Err(Code::TopicAlreadyExists) => Ok(()),
+        // Who may not make topics may still use one that is there; the store says if it is not.
+        Err(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => Ok(()),
+        Err(code) => Err(format!("topic `{}` cannot be made: {code}", plan.name)),
+    })
 }
 
 /// The smallest limit of the topics for dead letters and errors. Who may not ask goes by Kafka's default.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::preflight;
 use super::setup::Setup;
+use super::store;
 use super::{Failure, Outcome, running};
 use crate::counts::Snapshot;
-use crate::status::{Board, Identity, Latch, State};
+use crate::status::{Board, Identity, State};
 use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
-use crate::topology::{House, OutputTopic, Plan, Store};
+use crate::topology::{Books, House, OutputTopic, Plan};
 use crate::web;
 
 /// A board that knows what runs, and since when.
@@ -28,13 +29,11 @@ pub fn board(setup: &Setup) -> Board {
 /// Serves until `stop` resolves, then drains (P8).
 pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
     let board = board(&setup);
-    let store = Store::default();
+    let books = store::books(&setup, &board).map_err(running)?;
     if let Some(addr) = setup.config.http.addr {
-        let bound = listen_at(addr, &setup, &board, &store).map_err(running)?;
+        let bound = listen_at(addr, &setup, &board, &books).map_err(running)?;
         tracing::info!("status page on http://{bound}");
     }
-    // The memory store is always there.
-    board.ready(Latch::Store);
     let mut stop = pin!(stop);
     let found = tokio::select! {
         found = preflight::wait(&setup, &board) => found.map_err(running)?,
@@ -44,7 +43,7 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
         &setup,
         found.outputs,
         found.dead_letter_bytes,
-        (&board, &store),
+        (&board, &books),
     ))
     .await;
     board.set_state(State::Running);
@@ -70,12 +69,17 @@ pub fn listen_at(
     addr: SocketAddr,
     setup: &Setup,
     board: &Board,
-    store: &Store,
+    books: &Books,
 ) -> io::Result<SocketAddr> {
-    let (pipeline, store) = (setup.pipeline.clone(), store.clone());
+    let (pipeline, books) = (setup.pipeline.clone(), books.clone());
+    let store = setup.config.counts.store;
     let counts = Arc::new(move || {
-        let topics = pipeline.input_topics();
-        Snapshot::of_this_instance(pipeline.name(), "memory", topics, &store.tally())
+        Snapshot::new(
+            "this instance",
+            pipeline.name(),
+            store.name(),
+            &books.states(),
+        )
     });
     let (bound, server) = web::serve(addr, board.clone(), counts)?;
     actix::spawn(server);
@@ -87,7 +91,7 @@ pub fn plan(
     setup: &Setup,
     outputs: Vec<OutputTopic>,
     dead_letter_bytes: usize,
-    (board, store): (&Board, &Store),
+    (board, books): (&Board, &Books),
 ) -> Plan {
     let supervision = &setup.config.supervision;
     Plan {
@@ -104,7 +108,7 @@ pub fn plan(
         drain: supervision.drain_timeout,
         poison: None,
         board: board.clone(),
-        store: store.clone(),
+        books: books.clone(),
     }
 }
 

@@ -6,8 +6,9 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::setup::{Key, Setup};
 use super::{Failure, Outcome, running};
-use crate::config;
-use crate::kafka::admin::TopicPlan;
+use crate::config::{self, CountsStore};
+use crate::counts::Changelog;
+use crate::kafka::admin::{BROKERS_DEFAULT, TopicPlan};
 use crate::kafka::{Admin, Code};
 
 /// A new cluster may take its time.
@@ -45,12 +46,14 @@ pub fn run(args: &ArgMatches) -> Outcome {
     };
     let setup = Setup::load(args, Key::NotNeeded)?;
     let admin = Admin::new(&setup.kafka()).map_err(running)?;
-    // -1: as the broker has it by default.
-    let given = |name| args.get_one::<i32>(name).copied().unwrap_or(-1);
+    let given = |name| {
+        let number = args.get_one::<i32>(name).copied();
+        number.unwrap_or(BROKERS_DEFAULT)
+    };
     let mut names = setup.topics();
     names.sort_unstable();
     names.dedup();
-    let plans: Vec<TopicPlan> = names
+    let mut plans: Vec<TopicPlan> = names
         .iter()
         .map(|name| TopicPlan {
             name: (*name).to_owned(),
@@ -59,15 +62,20 @@ pub fn run(args: &ArgMatches) -> Outcome {
             config: Vec::new(),
         })
         .collect();
+    if setup.config.counts.store == CountsStore::Kafka {
+        let group = setup.pipeline.group();
+        plans.push(Changelog::plan(group, given("replication-factor")));
+    }
     let answers = actix::System::new()
         .block_on(admin.create(&plans, PATIENCE))
         .map_err(running)?;
-    tell(&names, &answers)
+    let names = plans.iter().map(|plan| plan.name.as_str());
+    tell(names, &answers)
 }
 
-fn tell(names: &[&str], answers: &[Result<(), Code>]) -> Outcome {
+fn tell<'a>(names: impl Iterator<Item = &'a str>, answers: &[Result<(), Code>]) -> Outcome {
     let mut failed = Vec::new();
-    for (name, answer) in names.iter().zip(answers) {
+    for (name, answer) in names.zip(answers) {
         match answer {
             Ok(()) => println!("{name}: made"),
             Err(Code::TopicAlreadyExists) => println!("{name}: was there"),

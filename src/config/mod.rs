@@ -123,9 +123,13 @@ pub struct Counts {
     pub redis_url: RedisUrl,
 }
 
-/// The store of the counts. Durable ones come with a later release.
+/// The store of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountsStore {
+    /// The compacted topic `<group>-counts`.
+    Kafka,
+    Redis,
+    /// Counts end with the process.
     Memory,
 }
 
@@ -164,6 +168,17 @@ pub struct Log {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl CountsStore {
+    /// The setting's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CountsStore::Kafka => "kafka",
+            CountsStore::Redis => "redis",
+            CountsStore::Memory => "memory",
+        }
+    }
 }
 
 impl Config {

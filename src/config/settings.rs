@@ -193,16 +193,16 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "GREENROOM_COUNTS_STORE",
         given: Flag("counts-store"),
-        default: Value("memory"),
-        help: "where counts live",
+        default: Value("kafka"),
+        help: "where counts live: `kafka` is the compacted topic `<group>-counts`; with `memory` they end with the process",
         kind: Kind::Choice(&[
             Choice {
                 word: "kafka",
-                choose: None,
+                choose: Some(|config| config.counts.store = CountsStore::Kafka),
             },
             Choice {
                 word: "redis",
-                choose: None,
+                choose: Some(|config| config.counts.store = CountsStore::Redis),
             },
             Choice {
                 word: "memory",

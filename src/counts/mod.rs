@@ -1,14 +1,22 @@
-//! What the service counts, as pure values.
+//! What the service counts: pure values, and the stores where counts outlive the process.
 //!
 //! ```text
-//! Accumulator ──take──▶ Delta ──apply──▶ Tally ──▶ Counts
-//!  (a worker's)       (a batch's)      (a group's)  (for people)
+//! Accumulator ──take──▶ Delta ──count──▶ Tally ──▶ Counts
+//!  (a worker's)       (a batch's)     (an instance's) (for people)
+//!                                         │ ▲
+//!                                  Change ▼ │ PartitionCounts
+//!                                     Keeper ⊃ Store
 //! ```
 //! A count is found by its path of texts: `["device_type", "iOS"]`, or, grouped by a member,
 //! `["locale", "CA", "device_type", "iOS"]`; a total has no key: `["processed_count"]`.
 
 mod accumulator;
+mod changelog;
+mod keeper;
+mod memory;
+mod redis;
 mod snapshot;
+mod store;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -17,8 +25,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use accumulator::Accumulator;
+pub use changelog::Changelog;
+pub use keeper::Keeper;
+pub use memory::Memory;
+pub use redis::{PlainKeys, Redis};
 pub use snapshot::{CountedPartition, Snapshot};
-pub use tally::{Applied, PartitionCounts, Tally};
+pub use store::{Change, Saved, Store, StoreError};
+pub use tally::{Applied, PartitionCounts, States, Tally};
 
 /// The way to a count, shared so that a batch's counts cost no copy of their names.
 pub type Path = Arc<[Box<str>]>;
@@ -84,6 +97,13 @@ impl Counts {
         }
     }
 
+    /// Every count by its path.
+    pub fn to_delta(&self) -> Delta {
+        let mut delta = Delta::default();
+        list(&mut Vec::new(), &self.names, &mut delta);
+        delta
+    }
+
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -124,6 +144,20 @@ impl Node {
             Node::Count(n) => n,
             Node::Branch(_) => unreachable!("a branch was made a count above"),
         }
+    }
+}
+
+fn list<'c>(above: &mut Vec<&'c str>, names: &'c BTreeMap<Box<str>, Node>, into: &mut Delta) {
+    for (key, node) in names {
+        above.push(key);
+        match node {
+            Node::Count(n) => {
+                let path = above.iter().map(|text| Box::from(*text)).collect();
+                into.added.push((path, *n));
+            }
+            Node::Branch(below) => list(above, below, into),
+        }
+        above.pop();
     }
 }
 

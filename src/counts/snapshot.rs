@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Tally};
+use super::{Counts, States};
 
 /// What `/api/counts` answers and `greenroom counts --json` prints. Its members are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,21 +27,22 @@ pub struct CountedPartition {
 }
 
 impl Snapshot {
-    /// What one instance has counted of these input topics, in their order.
-    pub fn of_this_instance(pipeline: &str, store: &str, topics: &[String], tally: &Tally) -> Self {
-        let partitions = tally
-            .partitions()
-            .map(|(partition, state)| CountedPartition {
-                topic: topics[usize::from(partition.topic)].clone(),
-                partition: partition.id,
-                next_offset: state.next_offset,
-            });
+    pub fn new(scope: &str, pipeline: &str, store: &str, states: &States) -> Self {
+        let mut counts = Counts::default();
+        for state in states.values() {
+            counts.merge_counts(&state.counts);
+        }
+        let partitions = states.iter().map(|(of, state)| CountedPartition {
+            topic: of.topic.to_string(),
+            partition: of.partition,
+            next_offset: state.next_offset,
+        });
         Snapshot {
-            scope: "this instance".to_owned(),
+            scope: scope.to_owned(),
             pipeline: pipeline.to_owned(),
             store: store.to_owned(),
             partitions: partitions.collect(),
-            counts: tally.counts(),
+            counts,
         }
     }
 }
@@ -49,21 +50,22 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counts::Accumulator;
-    use crate::flow::Partition;
+    use crate::counts::{Accumulator, PartitionCounts};
+    use crate::kafka::TopicPartition;
 
     #[test]
     fn a_snapshot_has_the_shape_of_the_command() {
         let mut accumulator = Accumulator::default();
         accumulator.add(&["locale", "CA", "device_type", "iOS"]);
-        let delta = accumulator.take();
-        let mut tally = Tally::default();
-        let of = |topic, id| Partition { topic, id };
-        tally.apply(of(1, 0), 7, 8, 7, &delta);
-        tally.apply(of(0, 3), 40, 42, 40, &delta);
-        let topics = ["first".to_owned(), "second".to_owned()];
+        let mut state = PartitionCounts::default();
+        state.counts.merge(&accumulator.take());
+        let mut states = States::new();
+        for (topic, partition, next_offset) in [("second", 0, 8), ("first", 3, 42)] {
+            state.next_offset = next_offset;
+            states.insert(TopicPartition::new(topic, partition), state.clone());
+        }
 
-        let snapshot = Snapshot::of_this_instance("mine", "memory", &topics, &tally);
+        let snapshot = Snapshot::new("this instance", "mine", "memory", &states);
         let json = serde_json::to_string(&snapshot).unwrap();
         assert_eq!(
             json,

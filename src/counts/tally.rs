@@ -1,11 +1,29 @@
-//! The counts of a group's partitions and the offsets that guard them (P11).
+//! What was counted, and what of it is durable: the value that decides for the aggregator (P11).
+//!
+//! ```text
+//!            restored                count                  changes            saved
+//!  (store) ───────────▶ [ state ] ◀───────── (batch)   ──────────────▶ (store) ──────▶ Counted
+//!                       [ added, waiting ]                                     └─────▶ Gap
+//! ```
+//! A batch is counted at once and reported when the store holds its counts. Whatever goes wrong,
+//! the partition is restored: its state is then what the store holds, and the records that lie
+//! above it are counted again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Delta};
-use crate::flow::Partition;
+use super::store::{Change, Saved};
+use super::{Counts, Delta, Path};
+use crate::flow::batch::Range;
+use crate::flow::generation::Lease;
+use crate::flow::{Batch, BatchId, Generation, Partition, Report};
+use crate::kafka::TopicPartition;
+
+/// So many paths that changed, or batches that wait, are a reason to store them before their time:
+/// what a store is given at once is bounded.
+const HEAVY: usize = 20_000;
 
 /// A partition's state: `counts` holds every record below `next_offset`, each once. The two are
 /// stored as one.
@@ -14,6 +32,9 @@ pub struct PartitionCounts {
     pub next_offset: i64,
     pub counts: Counts,
 }
+
+/// States by partition.
+pub type States = BTreeMap<TopicPartition, PartitionCounts>;
 
 /// What became of a batch's counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,34 +46,199 @@ pub enum Applied {
     /// They do not begin where the state ends, so that adding them would leave records out or
     /// count them twice: nothing was done. The answer is a rewind.
     Gap,
+    /// The batch is of an old generation, or of a partition that is not restored: its records are
+    /// read again (P3).
+    Void,
 }
 
-/// Exact counts by partition. State never goes back.
-#[derive(Clone, Debug, Default)]
+/// Exact counts of the partitions that this instance reads.
+#[derive(Debug, Default)]
 pub struct Tally {
-    partitions: BTreeMap<Partition, PartitionCounts>,
+    /// Names of the input topics, in the pipeline's order.
+    topics: Vec<Arc<str>>,
+    books: BTreeMap<Partition, Book>,
+    /// What is being saved; the answers come in this order.
+    saving: Vec<Saving>,
+    reports: Vec<Report>,
+}
+
+/// A partition's counts under one generation.
+#[derive(Debug)]
+struct Book {
+    lease: Lease,
+    state: PartitionCounts,
+    /// Where the stored state ends; None where nothing is stored.
+    stored: Option<i64>,
+    /// What was added to the state since it was stored.
+    added: HashMap<Path, u64>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A batch that is counted and not stored.
+#[derive(Debug)]
+struct Waiting {
+    id: BatchId,
+    next: i64,
+    /// Held where the store is behind, for its credit (P4).
+    _held: Option<Arc<Batch>>,
+}
+
+#[derive(Debug)]
+struct Saving {
+    partition: Partition,
+    generation: Generation,
+    next: i64,
 }
 
 impl Tally {
-    /// Takes a state that a store gave back. False, and nothing is done, where the partition is
-    /// already as far or further: the store's is then a zombie's (P11).
-    pub fn restore(&mut self, partition: Partition, state: PartitionCounts) -> bool {
-        let newer = match self.partitions.get(&partition) {
-            Some(known) => state.next_offset > known.next_offset,
-            None => true,
-        };
-        if newer {
-            self.partitions.insert(partition, state);
+    pub fn new(topics: &[String]) -> Self {
+        Tally {
+            topics: topics.iter().map(|topic| topic.as_str().into()).collect(),
+            ..Tally::default()
         }
-        newer
     }
 
-    /// A partition is read from `start` on: says from where its records are to be counted. What
-    /// lies below `start` is settled, so it was counted, here or by a member of before.
-    pub fn begin(&mut self, partition: Partition, start: i64) -> i64 {
-        let state = self.partitions.entry(partition).or_default();
-        state.next_offset = state.next_offset.max(start);
-        state.next_offset
+    /// A partition is read from `start` on, and the store holds this of it: says from where its
+    /// records are to be counted. None where the generation is over meanwhile.
+    ///
+    /// What lies below `start` is settled, so it was counted, by a member of before.
+    pub fn restore(
+        &mut self,
+        partition: Partition,
+        lease: Lease,
+        start: i64,
+        stored: Option<PartitionCounts>,
+    ) -> Option<i64> {
+        if !lease.is_current() {
+            return None;
+        }
+        let mut book = Book::open(lease, stored);
+        book.state.next_offset = book.state.next_offset.max(start);
+        let next_offset = book.state.next_offset;
+        self.books.insert(partition, book);
+        Some(next_offset)
+    }
+
+    /// Counts a whole batch, if it is current. `hold` keeps the batch's credit until its counts
+    /// are stored: say so while the store is behind (P4).
+    pub fn count(&mut self, batch: &Arc<Batch>, delta: &Delta, hold: bool) -> Applied {
+        let id = batch.id();
+        let book = self.books.get_mut(&id.partition);
+        let current =
+            |book: &&mut Book| batch.is_current() && book.lease.generation() == id.generation;
+        let Some(book) = book.filter(current) else {
+            return Applied::Void;
+        };
+        let applied = book.apply(batch.range(), delta);
+        match applied {
+            Applied::Void => {}
+            Applied::Gap => self.reports.push(Report::Gap(id)),
+            Applied::Counted | Applied::AlreadyCounted => {
+                book.waiting.push_back(Waiting {
+                    id,
+                    next: batch.range().next,
+                    _held: hold.then(|| batch.clone()),
+                });
+                book.release(&mut self.reports);
+            }
+        }
+        applied
+    }
+
+    /// Drops what is of generations that are over.
+    pub fn fence(&mut self) {
+        self.books.retain(|_, book| book.lease.is_current());
+    }
+
+    /// What is to be stored; None where there is nothing, or something is being saved already.
+    /// [`Tally::saved`] answers.
+    pub fn changes(&mut self) -> Option<Vec<Change>> {
+        if self.is_saving() {
+            return None;
+        }
+        let mut changes = Vec::new();
+        let dirty = self.books.iter_mut().filter(|(_, book)| book.is_dirty());
+        for (partition, book) in dirty {
+            self.saving.push(Saving {
+                partition: *partition,
+                generation: book.lease.generation(),
+                next: book.state.next_offset,
+            });
+            changes.push(book.take_change(name(&self.topics, *partition)));
+        }
+        (!changes.is_empty()).then_some(changes)
+    }
+
+    pub fn is_saving(&self) -> bool {
+        !self.saving.is_empty()
+    }
+
+    /// The store's answers to [`Tally::changes`]. Where it refuses, somebody else has counted the
+    /// partition: it is read again, from what the store holds.
+    pub fn saved(&mut self, answers: &[Saved]) {
+        for (saving, answer) in self.saving.drain(..).zip(answers) {
+            let book = self.books.get_mut(&saving.partition);
+            let Some(book) = book.filter(|of| of.lease.generation() == saving.generation) else {
+                continue;
+            };
+            match answer {
+                Saved::Kept => {
+                    book.stored = Some(saving.next);
+                    book.release(&mut self.reports);
+                }
+                Saved::Refused => {
+                    let first = book.waiting.front().map(|waiting| Report::Gap(waiting.id));
+                    self.reports.extend(first);
+                    self.books.remove(&saving.partition);
+                }
+            }
+        }
+    }
+
+    /// Whether so much is not stored that it should be soon.
+    pub fn is_heavy(&self) -> bool {
+        let unsaved = |book: &Book| book.added.len() + book.waiting.len();
+        self.books.values().map(unsaved).sum::<usize>() > HEAVY
+    }
+
+    /// Reports for the consumer since the last call.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// The state of each partition of this instance.
+    pub fn states(&self) -> States {
+        let states = self.books.iter();
+        let states = states.map(|(of, book)| (name(&self.topics, *of), book.state.clone()));
+        states.collect()
+    }
+
+    /// The counts of all partitions of this instance together.
+    pub fn counts(&self) -> Counts {
+        let mut all = Counts::default();
+        for book in self.books.values() {
+            all.merge_counts(&book.state.counts);
+        }
+        all
+    }
+}
+
+fn name(topics: &[Arc<str>], partition: Partition) -> TopicPartition {
+    TopicPartition {
+        topic: topics[usize::from(partition.topic)].clone(),
+        partition: partition.id,
+    }
+}
+
+impl Book {
+    fn open(lease: Lease, stored: Option<PartitionCounts>) -> Self {
+        Book {
+            lease,
+            stored: stored.as_ref().map(|state| state.next_offset),
+            state: stored.unwrap_or_default(),
+            added: HashMap::new(),
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Adds the counts of a whole batch, the records `base..next` of which those from
@@ -60,151 +246,48 @@ impl Tally {
     ///
     /// Batches of one partition come in offset order, and each begins where the one before it
     /// ended: an offset that holds no record (compaction, transaction markers) belongs to the
-    /// batch that steps over it. A partition without state takes any batch that was counted whole.
-    pub fn apply(
-        &mut self,
-        partition: Partition,
-        base: i64,
-        next: i64,
-        count_from: i64,
-        delta: &Delta,
-    ) -> Applied {
-        let end = match self.partitions.get(&partition) {
-            Some(state) => state.next_offset,
-            None => base,
-        };
-        if next <= end {
+    /// batch that steps over it.
+    fn apply(&mut self, range: Range, delta: &Delta) -> Applied {
+        let end = self.state.next_offset;
+        if range.next <= end {
             return Applied::AlreadyCounted;
         }
-        if base.max(count_from) != end {
+        if range.base.max(range.count_from) != end {
             return Applied::Gap;
         }
-        let state = self.partitions.entry(partition).or_default();
-        state.counts.merge(delta);
-        state.next_offset = next;
+        self.state.counts.merge(delta);
+        self.state.next_offset = range.next;
+        for (path, n) in &delta.added {
+            *self.added.entry(path.clone()).or_default() += n;
+        }
         Applied::Counted
     }
 
-    /// The offset up to which a partition is counted: the `count_from` of what is read next.
-    pub fn next_offset(&self, partition: Partition) -> Option<i64> {
-        self.partitions
-            .get(&partition)
-            .map(|state| state.next_offset)
+    fn is_dirty(&self) -> bool {
+        !self.waiting.is_empty() && self.lease.is_current()
     }
 
-    /// Every partition's state, to be stored.
-    pub fn partitions(&self) -> impl Iterator<Item = (Partition, &PartitionCounts)> {
-        self.partitions
-            .iter()
-            .map(|(partition, state)| (*partition, state))
-    }
-
-    /// Drops a partition that another member counts from now on.
-    pub fn forget(&mut self, partition: Partition) -> Option<PartitionCounts> {
-        self.partitions.remove(&partition)
-    }
-
-    /// The counts of all partitions together.
-    pub fn counts(&self) -> Counts {
-        let mut all = Counts::default();
-        for state in self.partitions.values() {
-            all.merge_counts(&state.counts);
+    fn take_change(&mut self, partition: TopicPartition) -> Change {
+        Change {
+            partition,
+            base: self.stored,
+            next_offset: self.state.next_offset,
+            added: Delta {
+                added: self.added.drain().collect(),
+            },
         }
-        all
+    }
+
+    /// Reports what the store holds.
+    fn release(&mut self, reports: &mut Vec<Report>) {
+        while let Some(waiting) = self.waiting.front()
+            && Some(waiting.next) <= self.stored
+        {
+            reports.push(Report::Counted(waiting.id));
+            self.waiting.pop_front();
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::counts::Accumulator;
-
-    const P: Partition = Partition { topic: 0, id: 3 };
-
-    fn counted(base: i64, next: i64, count_from: i64) -> Delta {
-        let mut accumulator = Accumulator::default();
-        for offset in base.max(count_from)..next {
-            accumulator.add(&["offset", &offset.to_string()]);
-        }
-        accumulator.take()
-    }
-
-    fn apply(tally: &mut Tally, base: i64, next: i64, count_from: i64) -> Applied {
-        let delta = counted(base, next, count_from);
-        tally.apply(P, base, next, count_from, &delta)
-    }
-
-    #[test]
-    fn p11_batches_in_order_are_counted() {
-        let mut tally = Tally::default();
-        assert_eq!(apply(&mut tally, 10, 20, 0), Applied::Counted);
-        assert_eq!(apply(&mut tally, 20, 30, 0), Applied::Counted);
-        assert_eq!(tally.next_offset(P), Some(30));
-        assert_eq!(tally.counts().at(&["offset", "29"]), 1);
-    }
-
-    #[test]
-    fn p11_a_replay_is_counted_from_where_the_state_ends() {
-        let mut tally = Tally::default();
-        apply(&mut tally, 0, 20, 0);
-        assert_eq!(apply(&mut tally, 5, 15, 20), Applied::AlreadyCounted);
-        assert_eq!(apply(&mut tally, 5, 20, 0), Applied::AlreadyCounted);
-        assert_eq!(apply(&mut tally, 15, 25, 20), Applied::Counted);
-        assert_eq!(tally.counts().at(&["offset", "17"]), 1);
-        assert_eq!(tally.counts().at(&["offset", "24"]), 1);
-    }
-
-    #[test]
-    fn p11_what_does_not_begin_where_the_state_ends_is_refused() {
-        let mut tally = Tally::default();
-        assert_eq!(apply(&mut tally, 0, 10, 5), Applied::Gap);
-        apply(&mut tally, 0, 10, 0);
-        let before = tally.counts();
-        assert_eq!(apply(&mut tally, 11, 20, 0), Applied::Gap);
-        assert_eq!(apply(&mut tally, 5, 20, 0), Applied::Gap);
-        assert_eq!(apply(&mut tally, 10, 20, 12), Applied::Gap);
-        assert_eq!(tally.counts(), before);
-        assert_eq!(tally.next_offset(P), Some(10));
-    }
-
-    #[test]
-    fn p11_state_never_goes_back() {
-        let state = |next_offset| PartitionCounts {
-            next_offset,
-            counts: Counts::default(),
-        };
-        let mut tally = Tally::default();
-        assert!(tally.restore(P, state(7)));
-        assert!(!tally.restore(P, state(7)));
-        assert!(!tally.restore(P, state(6)));
-        assert!(tally.restore(P, state(8)));
-        assert_eq!(tally.next_offset(P), Some(8));
-        assert_eq!(tally.forget(P), Some(state(8)));
-        assert_eq!(tally.next_offset(P), None);
-    }
-
-    proptest! {
-        /// Whatever batches come, in whatever order and however often, no record counts twice,
-        /// and those below `next_offset` all count.
-        #[test]
-        fn p11_every_record_counts_once(
-            batches in prop::collection::vec((0i64..40, 1i64..10, 0i64..50), 1..60),
-        ) {
-            let mut tally = Tally::default();
-            tally.restore(P, PartitionCounts::default());
-            for (base, len, count_from) in batches {
-                let before = tally.next_offset(P);
-                apply(&mut tally, base, base + len, count_from);
-                prop_assert!(tally.next_offset(P) >= before);
-            }
-            let next = tally.next_offset(P).unwrap();
-            let counts = tally.counts();
-            for offset in 0..60 {
-                let expected = u64::from(offset < next);
-                prop_assert_eq!(counts.at(&["offset", &offset.to_string()]), expected);
-            }
-        }
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ use super::spec::{Counted, Others, Spec, Stage, Tombstones};
 use super::steps::Context;
 use super::time::Now;
 use super::worker::Worker;
-use crate::counts::Counts;
+use crate::counts::{Counts, PlainKeys};
 
 /// What a pipeline needs that its file does not say.
 #[derive(Debug)]
@@ -178,6 +178,12 @@ impl Compiled {
     /// How its counts are shown.
     pub fn layout(&self) -> &Layout {
         self.0.spec.layout()
+    }
+
+    /// The counts that the Redis store holds as plain numbers too, under these keys.
+    pub fn redis_keys(&self) -> PlainKeys {
+        let counts = self.0.spec.counts.iter();
+        counts.filter_map(Count::redis_key).collect()
     }
 
     /// Why a record was filtered, for metrics.

@@ -9,7 +9,7 @@ use super::names::{Names, Slot};
 use super::section::Section;
 use super::steps::LACKS;
 use super::time::{Format, Moment, Rendered};
-use crate::counts::Accumulator;
+use crate::counts::{Accumulator, Path};
 
 /// One count, by the values of a member, or a total.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Count {
     pub of: Of,
     pub by: Option<Key>,
     only: Option<Only>,
+    /// Where the Redis store holds it as a plain number too.
+    redis_key: Option<Box<str>>,
 }
 
 /// Which records a count is of.
@@ -110,6 +112,11 @@ pub(super) const COUNT: Chapter<Count> = Chapter {
             "counted is what contains one of these, whatever its case",
         ),
         guide::Key::optional("without", "whatever else it contains", "and none of these"),
+        guide::Key::optional(
+            "redis_key",
+            "none",
+            "the key at which the store `redis` also holds it as a plain number, for other programs to read; only for a total",
+        ),
     ],
     examples: &[
         Example {
@@ -167,8 +174,14 @@ impl Count {
         if of != Of::Emitted && (by.is_some() || only.is_some()) {
             section.mistake("`by` and `where` are only for what is emitted");
         }
-        let name = name?.into();
-        Some(Count { name, of, by, only })
+        let redis_key = read_redis_key(section, of, by.as_ref());
+        Some(Count {
+            name: name?.into(),
+            of,
+            by,
+            only,
+            redis_key,
+        })
     }
 
     /// The name under which it stands among all counts.
@@ -209,6 +222,12 @@ impl Count {
         });
     }
 
+    /// Its path and the key at which the Redis store holds it as a plain number too.
+    pub fn redis_key(&self) -> Option<(Path, String)> {
+        let key = self.redis_key.as_ref()?;
+        Some(([self.name.clone()].into(), key.to_string()))
+    }
+
     pub fn explain(&self, names: &Names) -> String {
         let (name, what) = (&self.name, self.of.explain());
         let only = self.only.as_ref().map(|only| only.explain(names));
@@ -225,6 +244,18 @@ impl Count {
         let group = group.map_or(String::new(), |(_, group)| format!(" for each {group}"));
         format!("count {name}: {what} {form}{group}{only}")
     }
+}
+
+/// Only a total: keys that records name could be those of other programs.
+fn read_redis_key(section: &mut Section<'_, '_>, of: Of, by: Option<&Key>) -> Option<Box<str>> {
+    let text = section.text("redis_key")?;
+    if by.is_some() || of == Of::Rejected {
+        section.mistake("`redis_key` is only for a total");
+    }
+    if text.is_empty() || text.starts_with("greenroom:") {
+        section.mistake("`redis_key` must not be empty nor begin with `greenroom:`");
+    }
+    Some(text.into())
 }
 
 impl Of {

@@ -334,6 +334,9 @@ fn read_counts(top: &mut Section<'_, '_>, names: &mut Names) -> Vec<Count> {
         if counts.iter().any(|other| collide(other, &count)) {
             section.mistake(&format!("the name `{}` is taken", count.name));
         }
+        if let Some(key) = shared_redis_key(&counts, &count) {
+            section.mistake(&format!("the Redis key `{key}` is taken"));
+        }
         section.finish();
         counts.push(count);
     }
@@ -357,6 +360,12 @@ fn collide(one: &Count, other: &Count) -> bool {
         true => one.top() == other.top() && one.name == other.name,
         false => one.top() == other.top(),
     }
+}
+
+fn shared_redis_key(counts: &[Count], count: &Count) -> Option<String> {
+    let (_, key) = count.redis_key()?;
+    let mut taken = counts.iter().filter_map(Count::redis_key);
+    taken.any(|(_, other)| other == key).then_some(key)
 }
 
 #[cfg(test)]

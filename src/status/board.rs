@@ -212,6 +212,11 @@ impl Board {
         self.notes().closed.insert(latch, reason.into());
     }
 
+    /// Whether what the latch stands for is not there.
+    pub fn is_closed(&self, latch: Latch) -> bool {
+        self.notes().closed.contains_key(&latch)
+    }
+
     /// The actors are being restarted as a whole, for this reason; until [`Board::recovered`].
     pub fn escalating(&self, reason: impl Into<String>) {
         add(&self.0.counters.escalations, 1);

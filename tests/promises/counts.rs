@@ -77,6 +77,7 @@ fn command(addr: SocketAddr, args: &[&str]) -> Command {
         .arg("counts")
         .args(args)
         .env_clear()
+        .env("GREENROOM_COUNTS_STORE", "memory")
         .env("GREENROOM_HTTP_ADDR", addr.to_string());
     command
 }
@@ -183,6 +184,7 @@ fn a_service_that_does_not_answer_is_named_and_what_to_do() {
     assert!(error.contains("GREENROOM_HTTP_ADDR"), "{error}");
 
     let off = command(addr, &[])
+        .env("GREENROOM_COUNTS_STORE", "memory")
         .env("GREENROOM_HTTP_ADDR", "off")
         .output()
         .expect("the binary runs");

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use greenroom::counts::PartitionCounts;
 use greenroom::flow::{Batch, Generation};
+use greenroom::kafka::TopicPartition;
 
 use crate::kafka::{Client, Entry, Input, Kafka, Kind, Reason, Target};
 
@@ -20,8 +22,8 @@ pub struct Witness {
     letters: BTreeMap<(i32, i64), Vec<Reason>>,
     /// The highest offset in each output partition.
     highest: BTreeMap<Target, i64>,
-    /// By process: how often each record was counted.
-    counted: HashMap<(u32, i32, i64), u32>,
+    /// By partition: below which offset all is counted and stored.
+    stored: BTreeMap<i32, i64>,
     /// By process: how many workers each record killed.
     kills: HashMap<(u32, i32, i64), u32>,
     /// By process: how many workers died while they were at each record.
@@ -86,9 +88,8 @@ impl Witness {
         }
     }
 
-    /// P1: all below a committed offset has reached its end. P11: and was counted once by the
-    /// process that commits it.
-    pub fn committed(&mut self, kafka: &Kafka, life: u32, partition: i32, offset: i64) {
+    /// P1: all below a committed offset has reached its end. P11: and its counts are stored.
+    pub fn committed(&mut self, kafka: &Kafka, partition: i32, offset: i64) {
         self.note(|| format!("committed partition {partition} up to {offset}"));
         let before = kafka.committed[partition as usize];
         self.require(offset >= before, || {
@@ -101,20 +102,22 @@ impl Witness {
         });
         for input in kafka.from(partition, before) {
             if input.offset < offset {
-                self.settled(life, partition, input);
+                self.settled(partition, input);
             }
         }
+        let stored = self.stored.get(&partition).copied();
+        self.require(offset == before || Some(offset) <= stored, || {
+            format!(
+                "P11: partition {partition} is committed at {offset} and stored up to {stored:?}"
+            )
+        });
     }
 
-    fn settled(&mut self, life: u32, partition: i32, input: &Input) {
+    fn settled(&mut self, partition: i32, input: &Input) {
         let record = (partition, input.offset);
         let ended = self.has_ended(partition, input);
         self.require(ended, || {
             format!("P1: {record:?} is committed and has not ended")
-        });
-        let counted = self.counted.get(&(life, partition, input.offset)).copied();
-        self.require(counted == Some(1), || {
-            format!("P11: {record:?} is committed by process {life} and counted {counted:?}")
         });
     }
 
@@ -132,14 +135,24 @@ impl Witness {
         regular || letter(Reason::Poison)
     }
 
-    /// P11: a process counts a record once.
-    pub fn counted(&mut self, life: u32, partition: i32, offset: i64) {
-        let times = self.counted.entry((life, partition, offset)).or_default();
-        *times += 1;
-        let once = *times == 1;
-        self.require(once, || {
-            format!("P11: ({partition}, {offset}) is counted again")
-        });
+    /// P11: a stored state never goes back, and holds each record below its offset once.
+    pub fn stored(&mut self, kafka: &Kafka, states: &BTreeMap<TopicPartition, PartitionCounts>) {
+        for (named, state) in states {
+            let partition = named.partition;
+            let next = state.next_offset;
+            self.note(|| format!("stored partition {partition} up to {next}"));
+            let before = self.stored.insert(partition, next);
+            self.require(before <= Some(next), || {
+                format!("P11: partition {partition} goes back from {before:?} to {next}")
+            });
+            for input in kafka.from(partition, 0) {
+                let times = state.counts.at(&[&input.offset.to_string()]);
+                self.require(times == u64::from(input.offset < next), || {
+                    let offset = input.offset;
+                    format!("P11: ({partition}, {offset}) counts {times} times below {next}")
+                });
+            }
+        }
     }
 
     /// P5: a record is not tried for ever. A death counts as an attempt when its worker is

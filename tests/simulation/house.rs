@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use greenroom::counts::Tally;
+use greenroom::counts::{Change, Memory, PartitionCounts, Saved, Tally};
 use greenroom::flow::generation::Lease;
 use greenroom::flow::{
     Batch, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Suspects,
@@ -14,6 +14,7 @@ use greenroom::record::Outgoing;
 use crate::kafka::{Client, Kafka};
 
 mod consumer;
+mod keeper;
 mod producer;
 mod results;
 mod worker;
@@ -28,6 +29,8 @@ pub enum Mutation {
     SkipAFence,
     LoseAReplay,
     ForgetADeadLetter,
+    SettleBeforeItIsStored,
+    StoreOverWhatOthersCounted,
 }
 
 /// Actors that are replaced as a whole; workers are numbered.
@@ -65,6 +68,10 @@ impl<M> Mailbox<M> {
         self.queue.clear();
     }
 
+    pub fn is_up(&self) -> bool {
+        self.up
+    }
+
     pub fn has_mail(&self) -> bool {
         !self.queue.is_empty()
     }
@@ -84,12 +91,35 @@ pub enum ToProducer {
 }
 
 pub enum ToAggregator {
+    Fence,
     Restore {
         partition: Partition,
         lease: Lease,
         start: i64,
     },
     Counts(Counts),
+    Loaded {
+        partition: Partition,
+        lease: Lease,
+        start: i64,
+        stored: Option<PartitionCounts>,
+    },
+    Stored(Vec<Saved>),
+}
+
+/// What the keeper is asked to do, and by which aggregator.
+pub struct Job {
+    incarnation: u64,
+    task: Task,
+}
+
+enum Task {
+    Load {
+        partition: Partition,
+        lease: Lease,
+        start: i64,
+    },
+    Save(Vec<Change>),
 }
 
 pub struct Counts {
@@ -105,6 +135,11 @@ pub struct House {
     suspects: Suspects,
     pub budget: Budget,
     tally: Tally,
+    /// What outlives the processes.
+    store: Memory,
+    /// Done one after the other.
+    pub keeper: VecDeque<Job>,
+    aggregators: u64,
     pub intake: Intake,
     pub reports: VecDeque<Report>,
     /// What the group has given to this process, as it knows.
@@ -121,21 +156,27 @@ pub struct House {
     pub abandoned: Vec<Thread>,
     pub router: Mailbox<(Arc<Batch>, Vec<Reject>)>,
     pub aggregator: Mailbox<ToAggregator>,
-    /// Counts in the hands of abandoned aggregators.
-    pub late_counts: Vec<Counts>,
+    /// Counts in the hands of abandoned aggregators, and their tallies.
+    pub late_counts: Vec<(Counts, Tally)>,
     pub producer: Mailbox<ToProducer>,
     pub outbox: Outbox,
     pub client: Client,
     batches: Vec<(Weak<Batch>, usize)>,
 }
 
+/// The input's name.
+pub const TOPIC: &str = "input";
 /// What a revocation may take.
 const DRAIN: Duration = Duration::from_secs(3);
 /// Bytes. Some records are larger.
 const BUDGET: usize = 200;
 
+fn tally() -> Tally {
+    Tally::new(&[TOPIC.to_owned()])
+}
+
 impl House {
-    pub fn new(life: u32, workers: usize, mutation: Option<Mutation>) -> Self {
+    pub fn new(life: u32, workers: usize, mutation: Option<Mutation>, store: Memory) -> Self {
         let generations = Generations::default();
         let suspects = Suspects::default();
         let intake = Intake::new(
@@ -151,7 +192,10 @@ impl House {
             generations,
             suspects,
             budget: Budget::new(BUDGET),
-            tally: Tally::default(),
+            tally: tally(),
+            store,
+            keeper: VecDeque::new(),
+            aggregators: 1,
             intake,
             reports: VecDeque::new(),
             owned: BTreeSet::new(),
@@ -189,6 +233,7 @@ impl House {
             ("batches in flight", self.intake.ledger().in_flight() > 0),
             ("workers", !self.workers.iter().all(idle)),
             ("abandoned workers", !self.abandoned.is_empty()),
+            ("the keeper", !self.keeper.is_empty()),
             ("abandoned aggregators", !self.late_counts.is_empty()),
             (
                 "actors that are down",
@@ -232,7 +277,11 @@ impl House {
         match role {
             Role::Producer => self.producer.up = true,
             Role::Router => self.router.up = true,
-            Role::Aggregator => self.aggregator.up = true,
+            Role::Aggregator => {
+                self.aggregator.up = true;
+                self.aggregators += 1;
+                self.tally = tally();
+            }
         }
         self.reports.push_back(Report::Rewind);
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use greenroom::counts::Memory;
 use greenroom::flow::outbox::Ticket;
 use greenroom::flow::{Generation, Refusal};
 
@@ -85,6 +86,8 @@ pub struct Kafka {
     pub owners: Vec<Option<u32>>,
     /// Requests of clients that gave up on them; the broker may still append them, in order.
     pub ghosts: Vec<VecDeque<Entry>>,
+    /// The store of the counts.
+    pub counts: Memory,
 }
 
 impl Kafka {
@@ -94,6 +97,7 @@ impl Kafka {
             committed: vec![0; partitions],
             owners: vec![None; partitions],
             ghosts: Vec::new(),
+            counts: Memory::default(),
         }
     }
 
@@ -124,7 +128,7 @@ impl Kafka {
             return false;
         }
         for (partition, offset) in offsets {
-            witness.committed(self, life, *partition, *offset);
+            witness.committed(self, *partition, *offset);
             self.committed[*partition as usize] = *offset;
         }
         true

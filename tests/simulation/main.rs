@@ -80,10 +80,12 @@ fn the_promises_hold_under_every_schedule() {
 
 #[test]
 fn each_mutation_is_caught() {
-    let mutations: [(Mutation, Wanted); 5] = [
-        (Mutation::CommitOneTooFar, |breach| breach.starts_with("P1")),
+    let mutations: [(Mutation, Wanted); 7] = [
+        (Mutation::CommitOneTooFar, |breach| {
+            breach.starts_with("P1:")
+        }),
         (Mutation::SettleAnOldGeneration, |breach| {
-            breach.starts_with("P1")
+            breach.starts_with("P1:")
         }),
         (Mutation::SkipAFence, |breach| breach.starts_with("P3")),
         (Mutation::LoseAReplay, |breach| {
@@ -91,6 +93,12 @@ fn each_mutation_is_caught() {
         }),
         (Mutation::ForgetADeadLetter, |breach| {
             breach.starts_with("liveness")
+        }),
+        (Mutation::SettleBeforeItIsStored, |breach| {
+            breach.starts_with("P11")
+        }),
+        (Mutation::StoreOverWhatOthersCounted, |breach| {
+            breach.starts_with("P11")
         }),
     ];
     for (mutation, wanted) in mutations {

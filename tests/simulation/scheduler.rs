@@ -22,6 +22,7 @@ enum Move {
     Wake(usize),
     Route,
     Aggregate,
+    Keep,
     WakeAggregator,
     TakeResults,
     Hand,
@@ -31,7 +32,7 @@ enum Move {
 }
 
 /// Moves of which one takes long in each schedule; a number in them does not matter.
-const SLOW: [Move; 12] = [
+const SLOW: [Move; 13] = [
     Move::TakeReport,
     Move::AnswerCommit,
     Move::CallBack,
@@ -40,6 +41,7 @@ const SLOW: [Move; 12] = [
     Move::Wake(0),
     Move::Route,
     Move::Aggregate,
+    Move::Keep,
     Move::TakeResults,
     Move::Hand,
     Move::AdvanceClient,
@@ -216,6 +218,7 @@ impl World {
         for house in self.houses.iter_mut().flatten() {
             house.intake.progress(self.now);
             house.intake.commit();
+            house.store();
         }
     }
 
@@ -278,8 +281,9 @@ impl World {
             Move::RestartWorker(worker) => house.restart_worker(worker, witness),
             Move::Wake(thread) => house.wake(thread),
             Move::Route => house.route(),
-            Move::Aggregate => house.aggregate(witness),
-            Move::WakeAggregator => house.wake_aggregator(witness),
+            Move::Aggregate => house.aggregate(),
+            Move::Keep => house.keep(kafka, dice, witness),
+            Move::WakeAggregator => house.wake_aggregator(),
             Move::TakeResults => house.take_results(kafka),
             Move::Hand => house.hand(dice, witness),
             Move::AdvanceClient => house.client.advance(dice, witness),
@@ -344,6 +348,7 @@ fn house_moves(house: &House, kafka: &Kafka, moves: &mut Vec<Move>) {
     offer(house.commit.is_some(), Move::AnswerCommit);
     offer(house.router.has_mail(), Move::Route);
     offer(house.aggregator.has_mail(), Move::Aggregate);
+    offer(!house.keeper.is_empty(), Move::Keep);
     offer(!house.late_counts.is_empty(), Move::WakeAggregator);
     offer(house.producer.has_mail(), Move::TakeResults);
     offer(

@@ -1,7 +1,7 @@
 //! What the intake decides, carried out.
 
 use super::reading::{Reading, reason};
-use crate::actors::messages::{Fence, Restore, Work};
+use crate::actors::messages::{Restore, Work};
 use crate::flow::{Action, Partition};
 use crate::kafka::TopicPartition;
 
@@ -26,7 +26,7 @@ impl Reading {
                 }
                 Action::Fence(partition) => {
                     self.waiting.drop_partition(partition);
-                    let _ = self.wiring.producer.send(Fence);
+                    self.wiring.fence();
                 }
                 Action::Seek(partition, offset) => self.seek(partition, offset)?,
                 Action::Send(dispatch) => {

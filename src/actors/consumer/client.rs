@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reading::{Reading, partition, reason};
+use crate::actors::messages::Hurry;
 use crate::flow::Partition;
 use crate::kafka::{
     self, Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
@@ -51,6 +52,7 @@ impl Reading {
             self.intake.lost(partitions);
         } else {
             self.intake.revoked(partitions, self.now());
+            let _ = self.wiring.aggregator.send(Hurry);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::waiting::Waiting;
 use super::{Order, Wiring};
 use crate::actors::Complaints;
-use crate::actors::messages::Fence;
+use crate::actors::messages::Hurry;
 use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
 use crate::status::Latch;
@@ -57,8 +57,8 @@ impl Reading {
         );
         let joining = "the consumer group is not joined yet";
         wiring.board.not_ready(Latch::Group, joining);
-        // What the consumer of before has left with the producer is void.
-        let _ = wiring.producer.send(Fence);
+        // What the consumer of before has left is void.
+        wiring.fence();
         Ok(Reading {
             client,
             intake,
@@ -175,6 +175,7 @@ impl Reading {
                 Ok(Order::Drain) => {
                     self.draining = true;
                     self.intake.drain(self.now());
+                    let _ = self.wiring.aggregator.send(Hurry);
                 }
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {

@@ -4,7 +4,7 @@ use super::reading::Reading;
 use crate::flow::intake::LaneStatus;
 use crate::flow::stalls::Finding;
 use crate::kafka::TopicPartition;
-use crate::status::PartitionStatus;
+use crate::status::{Latch, PartitionStatus};
 use crate::supervision::unix_nanos;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -65,11 +65,11 @@ impl Reading {
         }
     }
 
-    /// Fails where work stands still though nothing is paused and all brokers answer (P7). What
+    /// Fails where work stands still though nothing is paused and store and brokers answer (P7). What
     /// is not read yet is not looked at: markers of transactions at a log's end are never read.
     /// A drain has a deadline of its own.
     pub(super) fn find_stall(&mut self) -> Result<(), String> {
-        if self.paused || self.draining {
+        if self.paused || self.draining || self.wiring.board.is_closed(Latch::Store) {
             self.stalls.excuse();
             return Ok(());
         }

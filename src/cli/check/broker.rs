@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::cli::preflight::unusable;
 use crate::cli::setup::Setup;
 use crate::cli::{Failure, Outcome, running};
+use crate::config::CountsStore;
+use crate::counts::Changelog;
 use crate::kafka::{Admin, Class, Code, Error, Right, Rights};
 use crate::supervision::{Clock, Moment, SystemClock};
 
@@ -92,7 +94,7 @@ impl Finding {
     }
 }
 
-/// Topics in the order of the pipeline, then the group.
+/// Topics in the order of the pipeline, that of the counts, then the group.
 fn findings(setup: &Setup) -> Result<Vec<Finding>, Error> {
     let admin = Admin::new(&setup.kafka())?;
     let topics = setup.topics();
@@ -117,10 +119,31 @@ fn findings(setup: &Setup) -> Result<Vec<Finding>, Error> {
         findings.push(finding);
     }
     let group = setup.pipeline.group();
+    if setup.config.counts.store == CountsStore::Kafka {
+        findings.push(counts_topic(&admin, &Changelog::topic(group))?);
+    }
     let mut finding = Finding::new(format!("group `{group}`"));
     finding.right(Right::Read, group_rights(&admin, group)?);
     findings.push(finding);
     Ok(findings)
+}
+
+/// The one topic that need not be there.
+fn counts_topic(admin: &Admin, topic: &str) -> Result<Finding, Error> {
+    let mut finding = Finding::new(format!("topic `{topic}`"));
+    for partitions in admin.partitions(&[topic], ANSWER)? {
+        if partitions == Err(Code::UnknownTopicOrPartition) {
+            finding.found.push("not there yet".to_owned());
+            continue;
+        }
+        finding.partitions(topic, partitions);
+        for right in [Right::Read, Right::Write] {
+            for rights in admin.topic_rights(&[topic], ANSWER)? {
+                finding.right(right, rights);
+            }
+        }
+    }
+    Ok(finding)
 }
 
 /// Asks again while the group's coordinator is moving or has just begun: it knows nothing then.

@@ -13,12 +13,13 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::setup::Setup;
-use super::{Failure, Outcome, running, service, signals, start_log};
-use crate::config::{self, Host, PipelineFile, Sources};
+use super::{Failure, Outcome, running, service, signals, start_log, store};
+use crate::config::{self, CountsStore, Host, PipelineFile, Sources};
+use crate::counts::Changelog;
 use crate::kafka::EmbeddedBroker;
 use crate::status::{Board, Latch, State};
 use crate::supervision::{RestartLimits, install_panic_hook};
-use crate::topology::{House, OutputTopic, Plan, Store};
+use crate::topology::{Books, House, OutputTopic, Plan};
 
 mod audit;
 mod chaos;
@@ -98,6 +99,10 @@ pub fn run(args: &ArgMatches) -> Outcome {
     for topic in setup.topics() {
         broker.create_topic(topic, PARTITIONS).map_err(running)?;
     }
+    if setup.config.counts.store == CountsStore::Kafka {
+        let topic = Changelog::topic(setup.pipeline.group());
+        broker.create_topic(&topic, 1).map_err(running)?;
+    }
     let report = actix::System::new().block_on(play(&setup, wish))?;
     conclude(&report, wish)
 }
@@ -124,7 +129,9 @@ fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
 }
 
 /// What fits the embedded broker, where nothing else is asked for.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 7] = [
+    // The embedded broker ends with the demo too.
+    ("GREENROOM_COUNTS_STORE", "memory"),
     // The screen is what is to be looked at.
     ("RUST_LOG", "off"),
     // So that the lag on it is that of a moment.
@@ -140,16 +147,15 @@ const DEFAULTS: [(&str, &str); 6] = [
 
 async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     let board = service::board(setup);
-    let store = Store::default();
-    let address = listen(setup, &board, &store)?;
+    let books = store::books(setup, &board).map_err(running)?;
+    let address = listen(setup, &board, &books)?;
     if let Some(address) = address {
         println!("status page: http://{address}");
     }
     let brokers = setup.kafka().brokers;
     let reader = Reader::start(&brokers, topics(setup)).map_err(running)?;
-    let mut house = House::start(plan(setup, wish, &board, &store)).await;
+    let mut house = House::start(plan(setup, wish, &board, &books)).await;
     board.ready(Latch::Topics);
-    board.ready(Latch::Store);
     board.set_state(State::Running);
     let feed = Feed::start(setup, wish).map_err(running)?;
     let mut stop = Box::pin(signals::stop().map_err(running)?);
@@ -185,13 +191,13 @@ async fn seconds(seconds: Option<u64>) {
 }
 
 /// Where the usual port is taken, a free one will do.
-fn listen(setup: &Setup, board: &Board, store: &Store) -> Result<Option<SocketAddr>, Failure> {
+fn listen(setup: &Setup, board: &Board, books: &Books) -> Result<Option<SocketAddr>, Failure> {
     let Some(addr) = setup.config.http.addr else {
         return Ok(None);
     };
-    match service::listen_at(addr, setup, board, store) {
+    match service::listen_at(addr, setup, board, books) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            service::listen_at(SocketAddr::new(addr.ip(), 0), setup, board, store)
+            service::listen_at(SocketAddr::new(addr.ip(), 0), setup, board, books)
         }
         answer => answer,
     }
@@ -208,7 +214,7 @@ fn topics(setup: &Setup) -> audit::Topics {
     }
 }
 
-fn plan(setup: &Setup, wish: Wish, board: &Board, store: &Store) -> Plan {
+fn plan(setup: &Setup, wish: Wish, board: &Board, books: &Books) -> Plan {
     let outputs = setup.pipeline.topics().iter().map(|name| OutputTopic {
         name: name.clone(),
         partitions: PARTITIONS.cast_signed(),
@@ -217,7 +223,7 @@ fn plan(setup: &Setup, wish: Wish, board: &Board, store: &Store) -> Plan {
         setup,
         outputs.collect(),
         super::preflight::MAX_MESSAGE_BYTES,
-        (board, store),
+        (board, books),
     );
     if wish.chaos {
         plan.poison = Some(chaos::find_poison);

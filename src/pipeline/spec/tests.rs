@@ -214,3 +214,36 @@ fn sections_have_their_shape() {
         ["mine.toml:1: the pipeline: `step` must be [[step]], not integer"]
     );
 }
+
+#[test]
+fn p11_only_totals_are_named_in_redis() {
+    let counts = |counts: &str| format!("{GOOD}\n[[count]]\n{counts}");
+    let good = counts(
+        "name = 'all'\n[[count]]\nname = 'ios'\nwhere = 'device_type'\ncontains = ['ios']\n\
+         redis_key = 'ios_count'",
+    );
+    let spec = Spec::parse(&good, "mine.toml").unwrap();
+    let keys: Vec<_> = spec.counts.iter().filter_map(Count::redis_key).collect();
+    assert_eq!(keys, [([Box::from("ios")].into(), "ios_count".to_owned())]);
+    for (wrong, why) in [
+        ("name = 'a'\nby = 'a'\nredis_key = 'k'", "only for a total"),
+        (
+            "name = 'a'\nof = 'rejected'\nredis_key = 'k'",
+            "only for a total",
+        ),
+        (
+            "name = 'a'\nredis_key = 'greenroom:x'",
+            "must not be empty nor begin",
+        ),
+        (
+            "name = 'a'\nredis_key = 'k'\n[[count]]\nname = 'b'\nredis_key = 'k'",
+            "the Redis key `k` is taken",
+        ),
+    ] {
+        let found = mistakes(&counts(wrong));
+        assert!(
+            found.len() == 1 && found[0].contains(why),
+            "{wrong}: {found:?}"
+        );
+    }
+}

@@ -5,11 +5,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use greenroom::counts::Memory;
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
 use greenroom::status::{Board, Identity, Records};
 use greenroom::supervision::{Ended, Escalation, RestartLimits, Status};
-use greenroom::topology::{House, Limits, OutputTopic, Plan, Poison, Sabotage, Store};
+use greenroom::topology::{Books, House, Limits, OutputTopic, Plan, Poison, Sabotage};
 use rdkafka::message::Message;
 use rdkafka::producer::BaseRecord;
 use tokio::sync::{mpsc as orders, watch};
@@ -227,7 +228,6 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
             ..kafka::Settings::default()
         },
         outputs: pipeline.topics().iter().map(output).collect(),
-        pipeline,
         dead_letter_bytes: 1_048_588,
         transformers: terms.transformers,
         in_flight_bytes: terms.in_flight_bytes,
@@ -243,7 +243,9 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
         max_attempts: 3,
         drain: Duration::from_secs(20),
         poison: terms.poison,
+        books: Books::open(Box::new(Memory::default()), pipeline.input_topics(), &board)
+            .expect("a thread can be had"),
+        pipeline,
         board,
-        store: Store::default(),
     }
 }

@@ -108,6 +108,7 @@ impl House {
     fn fence(&mut self) {
         if self.mutation != Some(Mutation::SkipAFence) {
             self.producer.send(ToProducer::Fence);
+            self.aggregator.send(ToAggregator::Fence);
         }
     }
 

@@ -1,12 +1,11 @@
 //! The shells of the error router and the aggregator.
 
-use greenroom::counts::{Applied, Delta};
+use greenroom::counts::{Applied, Delta, Path, Tally};
 use greenroom::flow::Report;
 use greenroom::record::Outgoing;
 
 use super::worker::LETTERS;
-use super::{Counts, House, Mutation, ToAggregator, ToProducer};
-use crate::checks::Witness;
+use super::{Counts, House, Job, Mutation, Task, ToAggregator, ToProducer, tally};
 
 impl House {
     pub fn route(&mut self) {
@@ -30,59 +29,90 @@ impl House {
             .send(ToProducer::DeadLetters { batch, outgoing });
     }
 
-    pub fn aggregate(&mut self, witness: &mut Witness) {
+    pub fn aggregate(&mut self) {
         match self.aggregator.queue.pop_front() {
             Some(ToAggregator::Restore {
                 partition,
                 lease,
                 start,
-            }) if lease.is_current() => {
-                self.reports.push_back(Report::Restored {
-                    partition,
-                    generation: lease.generation(),
-                    next_offset: self.tally.begin(partition, start),
-                });
+            }) => self.ask(Task::Load {
+                partition,
+                lease,
+                start,
+            }),
+            Some(ToAggregator::Loaded {
+                partition,
+                lease,
+                start,
+                stored,
+            }) => {
+                let generation = lease.generation();
+                if let Some(next_offset) = self.tally.restore(partition, lease, start, stored) {
+                    self.reports.push_back(Report::Restored {
+                        partition,
+                        generation,
+                        next_offset,
+                    });
+                }
             }
-            Some(ToAggregator::Counts(counts)) if counts.batch.is_current() => {
-                self.count(counts, witness);
+            Some(ToAggregator::Counts(counts)) => {
+                self.count(&counts);
             }
-            _ => {}
+            Some(ToAggregator::Stored(saved)) => self.tally.saved(&saved),
+            Some(ToAggregator::Fence) => self.tally.fence(),
+            None => {}
+        }
+        self.reports.extend(self.tally.take_reports());
+    }
+
+    fn count(&mut self, counts: &Counts) {
+        let applied = count_into(&mut self.tally, counts);
+        if applied == Applied::Counted && self.mutation == Some(Mutation::SettleBeforeItIsStored) {
+            self.reports.push_back(Report::Counted(counts.batch.id()));
         }
     }
 
-    fn count(&mut self, counts: Counts, witness: &mut Witness) {
-        let id = counts.batch.id();
-        let range = counts.batch.range();
-        let partition = id.partition;
-        // What was counted, the witness writes down: the tally decides whether it may be.
-        let (base, next, count_from) = (range.base, range.next, range.count_from);
-        let applied = self
-            .tally
-            .apply(partition, base, next, count_from, &Delta::default());
-        if applied == Applied::Counted {
-            for offset in counts.offsets {
-                witness.counted(self.life, partition.id, offset);
-            }
+    /// The time to store has come.
+    pub fn store(&mut self) {
+        if !self.aggregator.is_up() {
+            return;
         }
-        self.reports.push_back(match applied {
-            Applied::Counted | Applied::AlreadyCounted => Report::Counted(id),
-            Applied::Gap => Report::Gap(id),
-        });
+        if let Some(changes) = self.tally.changes() {
+            self.ask(Task::Save(changes));
+        }
     }
 
     /// The aggregator hangs with a batch in its hands, and is abandoned.
     pub fn hang_aggregator(&mut self) {
-        if let Some(ToAggregator::Counts(counts)) = self.aggregator.queue.pop_front()
-            && counts.batch.is_current()
-        {
-            self.late_counts.push(counts);
+        if let Some(ToAggregator::Counts(counts)) = self.aggregator.queue.pop_front() {
+            self.late_counts
+                .push((counts, std::mem::replace(&mut self.tally, tally())));
         }
         self.aggregator.kill();
     }
 
-    pub fn wake_aggregator(&mut self, witness: &mut Witness) {
-        if let Some(counts) = self.late_counts.pop() {
-            self.count(counts, witness);
+    /// It goes on, and wants to have stored what it has counted.
+    pub fn wake_aggregator(&mut self) {
+        let Some((counts, mut tally)) = self.late_counts.pop() else {
+            return;
+        };
+        count_into(&mut tally, &counts);
+        self.reports.extend(tally.take_reports());
+        if let Some(changes) = tally.changes() {
+            self.keeper.push_back(Job {
+                incarnation: 0,
+                task: Task::Save(changes),
+            });
         }
     }
+}
+
+/// Each record is counted under its offset.
+fn count_into(tally: &mut Tally, counts: &Counts) -> Applied {
+    let mut delta = Delta::default();
+    for offset in &counts.offsets {
+        let path: Path = [Box::from(offset.to_string())].into();
+        delta.added.push((path, 1));
+    }
+    tally.count(&counts.batch, &delta, false)
 }

@@ -78,7 +78,12 @@ impl World {
             return;
         };
         self.lives += 1;
-        self.houses[index] = Some(House::new(self.lives, self.workers, self.mutation));
+        self.houses[index] = Some(House::new(
+            self.lives,
+            self.workers,
+            self.mutation,
+            self.kafka.counts.clone(),
+        ));
         self.retarget();
     }
 

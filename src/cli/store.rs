@@ -1,0 +1,39 @@
+//! The counts' store that the settings ask for.
+
+use super::setup::Setup;
+use crate::config::CountsStore;
+use crate::counts::{Changelog, Memory, Redis, Store, StoreError};
+use crate::status::Board;
+use crate::topology::Books;
+
+/// Opens it; connects when it is first needed.
+///
+/// # Errors
+/// Where the settings are not what its client takes.
+pub fn open(setup: &Setup) -> Result<Box<dyn Store>, StoreError> {
+    let pipeline = &setup.pipeline;
+    Ok(match setup.config.counts.store {
+        CountsStore::Memory => Box::new(Memory::default()),
+        CountsStore::Redis => Box::new(Redis::new(
+            &setup.config.counts.redis_url,
+            pipeline.group(),
+            pipeline.name(),
+            pipeline.redis_keys(),
+        )?),
+        CountsStore::Kafka => Box::new(Changelog::new(setup.kafka(), pipeline.name())),
+    })
+}
+
+/// What the service counts in it.
+///
+/// # Errors
+/// As [`open`], and where no thread can be had.
+pub fn books(setup: &Setup, board: &Board) -> Result<Books, String> {
+    let text = |error: &dyn ToString| error.to_string();
+    if setup.config.counts.store == CountsStore::Memory {
+        tracing::warn!("counts end with the process: GREENROOM_COUNTS_STORE=memory");
+    }
+    let store = open(setup).map_err(|error| text(&error))?;
+    let topics = setup.pipeline.input_topics();
+    Books::open(store, topics, board).map_err(|error| text(&error))
+}
