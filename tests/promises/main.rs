@@ -16,6 +16,8 @@ mod p06_rights;
 mod p07_supervision;
 mod p08_shutdown;
 mod p09_pass_through;
+mod p11_exact_counts;
+mod p11_stores;
 mod reference;
 mod reports;
 mod rooms;

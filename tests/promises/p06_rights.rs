@@ -32,6 +32,9 @@ fn p6_what_is_missing_is_named_until_it_is_there() {
     let broker = Broker::start_guarded();
     let topics = Topics::of(&broker);
     let pipes = Pipes::lay(&topics, 1);
+    let made = Settings::logins(&broker, &pipes).run(&["topics", "create"]);
+    assert_eq!(made.status.code(), Some(0));
+    let counts = format!("{}-counts", pipes.group);
     topics.produce([BaseRecord::<[u8], [u8]>::to(&pipes.input).payload(EVENT.as_bytes())]);
 
     let mut stranger = Service::start(&settings(&broker, &pipes, "wrong"));
@@ -45,6 +48,8 @@ fn p6_what_is_missing_is_named_until_it_is_there() {
     grant(&broker, On::Topic, "*", Right::DescribeConfigs);
     names(&service, "the right Read on the consumer group");
     grant(&broker, On::Group, &pipes.group, Right::Read);
+    names(&service, "-counts`: the right Read (input)");
+    grant(&broker, On::Topic, &counts, Right::Read);
     names(&service, "group: the right Read (input)");
     grant(&broker, On::Topic, &pipes.input, Right::Read);
     names(&service, "producer: the right Write on any topic");
@@ -54,6 +59,8 @@ fn p6_what_is_missing_is_named_until_it_is_there() {
         "producer: the right Read (input) or Write (output)",
     );
     grant(&broker, On::Topic, &pipes.output, Right::Write);
+    names(&service, "-counts`: the right Read (input) or Write");
+    grant(&broker, On::Topic, &counts, Right::Write);
     eventually("the record to be committed", || {
         topics.committed(&pipes.group, &pipes.input) == 1
     });

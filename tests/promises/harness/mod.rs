@@ -16,6 +16,7 @@ mod house;
 mod node;
 mod pipes;
 mod program;
+mod redis;
 mod rights;
 mod service;
 mod slot;
@@ -32,6 +33,7 @@ pub use evidence::{End, Evidence, ID, Id, feed, feed_transaction, id_of, pour, r
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
 pub use program::Program;
+pub use redis::Redis;
 pub use rights::{On, Right, grant};
 pub use service::{Service, Settings};
 pub use topics::{Topics, header};

@@ -67,6 +67,16 @@ impl Settings {
         let variables = self.environment.iter();
         variables.map(|(name, value)| (&**name, &**value))
     }
+
+    /// What another command says with the same settings.
+    pub fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .args(args)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .expect("the binary runs")
+    }
 }
 
 impl Service {

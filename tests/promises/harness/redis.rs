@@ -1,0 +1,89 @@
+//! A real Redis for tests, with an append-only file, killed and started again at will.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::eventually;
+
+/// A running `redis-server`. It is killed when this value is dropped.
+pub struct Redis {
+    port: u16,
+    folder: TempDir,
+    extra: Vec<String>,
+    process: Option<Child>,
+}
+
+impl Redis {
+    /// Starts one on a free port.
+    pub fn start() -> Redis {
+        Redis::start_with(&[])
+    }
+
+    /// As [`Redis::start`], with arguments on top.
+    pub fn start_with(extra: &[&str]) -> Redis {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        let mut redis = Redis {
+            port,
+            folder: TempDir::new().expect("a folder can be made"),
+            extra: extra.iter().map(|text| (*text).to_owned()).collect(),
+            process: None,
+        };
+        redis.launch();
+        redis
+    }
+
+    /// Starts it again with the data that it has written.
+    pub fn launch(&mut self) {
+        let process = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--appendonly", "yes", "--save", "", "--dir"])
+            .arg(self.folder.path())
+            .args(&self.extra)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed: .ci/run installs it");
+        self.process = Some(process);
+        eventually("Redis to answer", || self.try_ask(&["PING"]).is_some());
+    }
+
+    /// Kills it at once, as `kill -9` does. What it has written stays.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("the process can be killed");
+            process.wait().expect("the process ends");
+        }
+    }
+
+    /// With `user:password@`, or nothing.
+    pub fn url(&self, user: &str) -> String {
+        format!("redis://{user}127.0.0.1:{}/0", self.port)
+    }
+
+    /// The answer to a command, as text; empty where there is none.
+    pub fn ask(&self, command: &[&str]) -> String {
+        self.try_ask(command).expect("Redis answers")
+    }
+
+    fn try_ask(&self, command: &[&str]) -> Option<String> {
+        let client = ::redis::Client::open(self.url("")).expect("the URL is right");
+        let mut connection = client.get_connection().ok()?;
+        let mut asked = ::redis::cmd(command[0]);
+        asked.arg(&command[1..]);
+        match asked.query::<Option<String>>(&mut connection) {
+            Ok(answer) => Some(answer.unwrap_or_default()),
+            // Who wants a password is there; who is loading its file is not yet.
+            Err(error) => (error.code() == Some("NOAUTH")).then(String::new),
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,160 @@
+//! P11: counts are exact, whatever dies in mid-stream.
+
+use greenroom::counts::{Accumulator, Counts, Snapshot};
+use greenroom::generator::{Generator, Kind, Profile};
+use rdkafka::Message;
+use serde_json::Value;
+
+use crate::harness::{Broker, Pipes, Redis, Service, Settings, Topics, eventually, feed};
+
+const PARTITIONS: i32 = 4;
+const RECORDS: usize = 40_000;
+
+fn settings(broker: &Broker, pipes: &Pipes) -> Settings {
+    // The group waits for a killed member as long as its session lasts.
+    Settings::logins(broker, pipes)
+        .with("GREENROOM_IN_FLIGHT_BYTES", "1MiB")
+        .with("GREENROOM_COMMIT_INTERVAL", "100ms")
+        .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "3000")
+        .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "500")
+}
+
+/// So many usual events, and some of another kind.
+fn fill(topics: &Topics, pipes: &Pipes, records: usize) {
+    let seed = topics.ends(&pipes.input).iter().sum::<i64>().unsigned_abs();
+    let mut usual = Generator::new(Profile::new(Kind::Usual, seed));
+    feed(topics, pipes, records - records / 20, &mut usual);
+    let mut sample = Generator::new(Profile::new(Kind::Sample, seed));
+    feed(topics, pipes, records / 20, &mut sample);
+}
+
+/// Kills the service three times while it is at work, and lets a fourth finish.
+fn live_and_die(topics: &Topics, pipes: &Pipes, settings: &Settings, mut between: impl FnMut()) {
+    for round in 1..=3 {
+        fill(topics, pipes, RECORDS / 4);
+        let mut service = Service::start(settings);
+        committed_more(topics, pipes);
+        if round == 2 {
+            between();
+            fill(topics, pipes, RECORDS / 4);
+            committed_more(topics, pipes);
+        }
+        service.kill();
+    }
+    let mut service = Service::start(settings);
+    let fed: i64 = topics.ends(&pipes.input).iter().sum();
+    assert_eq!(fed, RECORDS as i64);
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == fed
+    });
+    assert_eq!(service.terminate().code(), Some(0));
+}
+
+fn committed_more(topics: &Topics, pipes: &Pipes) {
+    let before = topics.committed(&pipes.group, &pipes.input);
+    eventually("commits", || {
+        topics.committed(&pipes.group, &pipes.input) > before
+    });
+}
+
+/// The slow count: each input once, by what the events say.
+fn expected(topics: &Topics, pipes: &Pipes) -> Counts {
+    let mut accumulator = Accumulator::default();
+    for record in topics.drain(&pipes.input) {
+        let event: Value = serde_json::from_slice(record.payload().expect("no tombstones"))
+            .expect("the usual events are JSON");
+        let device = event["device_type"].as_str().unwrap_or("unknown");
+        accumulator.add(&["processed_count"]);
+        accumulator.add(&["device_type", device]);
+        for member in ["locale", "app_version"] {
+            accumulator.add(&[member, event[member].as_str().expect("a text")]);
+        }
+    }
+    let mut counts = Counts::default();
+    counts.merge(&accumulator.take());
+    counts
+}
+
+/// What `greenroom counts` reads from the store.
+fn assert_exact(topics: &Topics, pipes: &Pipes, settings: &Settings) {
+    let output = settings.run(&["counts", "--json"]);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let stored: Snapshot = serde_json::from_slice(&output.stdout).expect("it is a snapshot");
+    let ends = stored.partitions.iter().map(|of| of.next_offset);
+    assert_eq!(ends.collect::<Vec<i64>>(), topics.ends(&pipes.input));
+    let expected = expected(topics, pipes);
+    for name in ["processed_count", "device_type", "locale", "app_version"] {
+        assert_eq!(stored.counts.get(name), expected.get(name), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p11_counts_in_kafka_are_exact_after_kill_9() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let settings = settings(broker, &pipes);
+    live_and_die(&topics, &pipes, &settings, || {});
+    assert_exact(&topics, &pipes, &settings);
+}
+
+#[test]
+#[ignore = "needs Java, Maven and redis-server; run: cargo test --test promises -- --ignored"]
+fn p11_counts_in_redis_are_exact_after_kill_9_of_either() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let mut redis = Redis::start();
+    let settings = settings(broker, &pipes)
+        .with("GREENROOM_COUNTS_STORE", "redis")
+        .with("REDIS_URL", &redis.url(""));
+    live_and_die(&topics, &pipes, &settings, || {
+        redis.kill();
+        redis.launch();
+    });
+    assert_exact(&topics, &pipes, &settings);
+}
+
+#[test]
+#[ignore = "needs Java, Maven and redis-server; run: cargo test --test promises -- --ignored"]
+fn p4_reading_stops_while_the_store_is_away_and_goes_on_by_itself() {
+    const MORE: usize = 5_000;
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let mut redis = Redis::start();
+    let settings = settings(broker, &pipes)
+        .with("GREENROOM_COUNTS_STORE", "redis")
+        .with("REDIS_URL", &redis.url(""));
+    let mut service = Service::ready(&settings);
+    redis.kill();
+    fill(&topics, &pipes, RECORDS);
+    eventually("the probe to name the store", || {
+        let (code, reasons) = service.get("/readyz");
+        code == 503 && reasons.contains("store")
+    });
+    // What is delivered would give its credit back, were its counts stored.
+    let delivered = || -> i64 {
+        let out = [&pipes.output, &pipes.dead_letters];
+        out.iter().flat_map(|topic| topics.ends(topic)).sum()
+    };
+    eventually("all that was read to be delivered", || {
+        let consumed = service.number("/records/consumed");
+        consumed > 0 && delivered() == consumed as i64
+    });
+    let consumed = service.number("/records/consumed");
+    fill(&topics, &pipes, MORE);
+    assert_eq!(service.number("/records/consumed"), consumed);
+    assert!(service.number("/records/in_flight_bytes") > 0);
+    assert_eq!(topics.committed(&pipes.group, &pipes.input), 0);
+
+    redis.launch();
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == (RECORDS + MORE) as i64
+    });
+    assert_eq!(service.get("/readyz").0, 200);
+    assert_eq!(service.number("/actors/0/restarts"), 0);
+    assert_eq!(service.terminate().code(), Some(0));
+}
