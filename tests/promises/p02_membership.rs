@@ -36,6 +36,7 @@ fn come_and_go(settings: impl Fn(Settings, usize) -> Settings) -> u64 {
     eventually("the rest", || {
         topics.committed(&pipes.group, &pipes.input) == RECORDS
     });
+    eventually("the first to own all", || owned(&first) == 6);
     let rebalances = first.metric("greenroom_rebalances_total");
     drop(first);
 

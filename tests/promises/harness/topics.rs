@@ -82,10 +82,14 @@ impl Topics {
         name
     }
 
-    /// Waits until every partition of a new topic has a leader that answers as one.
+    /// Waits until every partition of a new topic has a leader that answers as one. A question that
+    /// comes before there is one may stay without an answer: it is asked again.
     pub fn wait_for_leaders(&self, topic: &str, partitions: i32) {
+        let soon = Duration::from_secs(1);
         eventually("leaders of all partitions", || {
-            (0..partitions).all(|partition| self.end(topic, partition).is_ok())
+            let led = self.partitions(topic);
+            led.len() == partitions as usize
+                && led.iter().all(|of| self.end(topic, *of, soon).is_ok())
         });
     }
 
@@ -109,7 +113,10 @@ impl Topics {
             .block_on(self.admin.create_partitions(&[more], &options))
             .expect("the broker makes partitions");
         assert_eq!(results, [Ok(topic.to_owned())]);
-        self.wait_for_leaders(topic, partitions as i32);
+        // Clients that know the topic already would ask for the new ones a while later.
+        eventually("leaders of all partitions", || {
+            self.partitions(topic).len() == partitions
+        });
     }
 
     /// The broker's consumer groups, by name.
@@ -221,15 +228,15 @@ impl Topics {
     pub fn ends(&self, topic: &str) -> Vec<i64> {
         let partitions = self.partitions(topic).into_iter();
         let ends = partitions.map(|partition| {
-            let end = self.end(topic, partition);
+            let end = self.end(topic, partition, PATIENCE);
             end.expect("the broker knows its partitions")
         });
         ends.collect()
     }
 
-    fn end(&self, topic: &str, partition: i32) -> KafkaResult<i64> {
+    fn end(&self, topic: &str, partition: i32, within: Duration) -> KafkaResult<i64> {
         let client = self.producer.client();
-        let (_, end) = client.fetch_watermarks(topic, partition, PATIENCE)?;
+        let (_, end) = client.fetch_watermarks(topic, partition, within)?;
         Ok(end)
     }
 
