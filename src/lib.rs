@@ -13,4 +13,5 @@ pub mod status;
 pub mod supervision;
 pub mod telemetry;
 pub mod topology;
+pub mod trace;
 pub mod web;

@@ -4,6 +4,9 @@
 //! holds what is to be written for such a batch. An outgoing record says which input record it
 //! came from and takes key, headers and timestamp from there, so pass-through (P9) copies nothing.
 
+/// W3C Trace Context's header: which trace a record belongs to.
+pub const TRACEPARENT: &[u8] = b"traceparent";
+
 /// A piece of an arena's buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -150,6 +153,13 @@ impl<'a> Record<'a> {
         self.entry.headers.0 != self.entry.headers.1
     }
 
+    /// The `traceparent`, where there is exactly one: several say nothing.
+    pub fn traceparent(&self) -> Option<&'a [u8]> {
+        let mut found = self.headers().filter(|(name, _)| *name == TRACEPARENT);
+        let (_, value) = found.next()?;
+        found.next().is_none().then_some(value)?
+    }
+
     pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let buffer = &self.records.buffer;
         let (first, end) = self.entry.headers;
@@ -176,6 +186,7 @@ struct Draft {
     topic: u16,
     value: Value,
     headers: (u32, u32),
+    traceparent: Option<Span>,
 }
 
 /// Prefix of the headers that Greenroom sets: they are replaced, never repeated.
@@ -234,6 +245,7 @@ impl Outgoing {
             topic,
             value,
             headers: (first, first),
+            traceparent: None,
         });
     }
 
@@ -247,12 +259,25 @@ impl Outgoing {
         }
     }
 
+    /// Gives the record pushed last a `traceparent` in place of its source's.
+    pub fn set_traceparent(&mut self, value: &[u8]) {
+        let value = push(&mut self.buffer, value);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.traceparent = Some(value);
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.drafts.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.drafts.is_empty()
+    }
+
+    /// The topic of the record pushed last.
+    pub fn last_topic(&self) -> Option<u16> {
+        self.drafts.last().map(|draft| draft.topic)
     }
 
     /// Bytes of the values and headers written here.
@@ -337,19 +362,29 @@ impl<'a> OutgoingRecord<'a> {
     }
 
     pub fn has_headers(&self) -> bool {
-        self.draft.headers.0 != self.draft.headers.1 || self.source.has_headers()
+        let draft = self.draft;
+        draft.headers.0 != draft.headers.1
+            || draft.traceparent.is_some()
+            || self.source.has_headers()
     }
 
     /// The source's headers, then those set here. Where any is set here, the source's own of
-    /// the prefix [`OWN_HEADERS`] are left out.
+    /// the prefix [`OWN_HEADERS`] are left out; so is its `traceparent` where one is set here.
     pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let buffer = &self.outgoing.buffer;
         let (first, end) = self.draft.headers;
-        let replaces = first != end;
+        let (replaces, traceparent) = (first != end, self.draft.traceparent);
         let own = self.outgoing.headers[first as usize..end as usize].iter();
+        let own = own.map(move |(name, value)| (name.of(buffer), Some(value.of(buffer))));
+        let traced = traceparent.map(|value| (TRACEPARENT, Some(value.of(buffer))));
         self.source
             .headers()
             .filter(move |(name, _)| !(replaces && name.starts_with(OWN_HEADERS)))
-            .chain(own.map(move |(name, value)| (name.of(buffer), Some(value.of(buffer)))))
+            .filter(move |(name, _)| !(traceparent.is_some() && *name == TRACEPARENT))
+            .chain(own)
+            .chain(traced)
     }
 }
+
+#[cfg(test)]
+mod tests;
