@@ -14,9 +14,9 @@ const FAMILIES: [(&str, &str, &str); 2] = [
          `security.protocol`; see below",
     ),
     (
-        "`OTEL_*`",
-        "none",
-        "OpenTelemetry's standard variables; this version does not read them",
+        "other `OTEL_*`",
+        "OpenTelemetry's",
+        "read by its exporter and resource: `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_RESOURCE_ATTRIBUTES`",
     ),
 ];
 

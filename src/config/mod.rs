@@ -29,6 +29,7 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub use secret::{HashKey, RedisUrl};
 pub use setting::{Choice, Fallback, Given, Kind, Setting};
 pub use settings::{SETTINGS, group, topic};
 pub use sources::{Flags, Host, Origin, Sources, environment};
+pub use traces::{Export, Protocol, Traces};
 
 /// All settings, checked and typed. Printing it shows no secret (P10).
 #[derive(Clone, Debug)]
@@ -57,6 +59,7 @@ pub struct Config {
     pub http: Http,
     pub supervision: Supervision,
     pub log: Log,
+    pub traces: Traces,
     /// Each setting, its value where it may be shown, and where it came from.
     pub listing: Vec<Listed>,
 }
@@ -282,6 +285,7 @@ impl Config {
                 format: None,
                 filter: String::new(),
             },
+            traces: Traces::blank(),
             listing: Vec::new(),
         }
     }

@@ -112,6 +112,32 @@ pub(super) fn listen_address(text: &str) -> Option<Option<SocketAddr>> {
     }
 }
 
+/// `http://host[:port][/path]`. A user and password in it would be shown with it (P10).
+pub(super) fn http_url(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("http://")?;
+    let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+    host_and_port(address)?;
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#@".contains(&byte);
+    path.bytes().all(fits).then(|| text.to_owned())
+}
+
+/// What OTLP's headers look like: `name=value`, comma-separated.
+pub(super) fn otlp_headers(text: &str) -> Option<String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_header = |header: &str| {
+        let (name, value) = header.trim().split_once('=').unwrap_or_default();
+        let value = value.trim().bytes().all(|byte| byte.is_ascii_graphic());
+        !name.is_empty() && name.trim().bytes().all(is_name) && value
+    };
+    text.split(',').all(is_header).then(|| text.to_owned())
+}
+
+/// A share, from 0 to 1.
+pub(super) fn share(text: &str) -> Option<f64> {
+    let share: f64 = text.parse().ok()?;
+    (0.0..=1.0).contains(&share).then_some(share)
+}
+
 /// Directives of tracing's filter.
 pub(super) fn log_filter(text: &str) -> Option<String> {
     EnvFilter::builder().parse(text).ok()?;
@@ -266,6 +292,42 @@ mod tests {
         );
         for wrong in ["8080", ":8080", "localhost:8080", "127.0.0.1:65536", "OFF"] {
             assert_eq!(listen_address(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn p10_endpoints_are_urls_that_hide_nothing() {
+        for url in [
+            "http://collector:4317",
+            "http://[::1]:4318/v1/traces",
+            "http://a/",
+        ] {
+            assert_eq!(http_url(url).as_deref(), Some(url));
+        }
+        for wrong in [
+            "",
+            "collector:4317",
+            "https://a",
+            "http://",
+            "http://a:0",
+            "http://me:pw@a",
+            "http://a/x?key=1",
+            "http://a/b c",
+        ] {
+            assert_eq!(http_url(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers_and_shares_are_opentelemetrys() {
+        assert!(otlp_headers("api-key=a%20b, x=").is_some());
+        for wrong in ["", "a", "=b", "a=b,", "a b=c", "a=b c", "a=ü"] {
+            assert_eq!(otlp_headers(wrong), None, "{wrong}");
+        }
+        assert_eq!(share("0.01"), Some(0.01));
+        assert_eq!([share("0"), share("1")], [Some(0.0), Some(1.0)]);
+        for wrong in ["", "-0.1", "1.1", "NaN", "inf", "1%"] {
+            assert_eq!(share(wrong), None, "{wrong}");
         }
     }
 

@@ -23,7 +23,8 @@ pub enum Given {
     /// By a command's argument.
     Argument,
     /// Nowhere else. So it is with keys and tokens: every user of a machine can read command
-    /// lines, and pipeline files are shared.
+    /// lines, and pipeline files are shared. So it is with OpenTelemetry's variables too, which are
+    /// the same for every program of a deployment.
     Environment,
 }
 

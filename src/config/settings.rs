@@ -9,7 +9,7 @@ use super::setting::{
     Given::{Argument, Environment, Flag},
     Kind, Setting,
 };
-use super::{CountsStore, Delivery, HashKey, LogFormat, RedisUrl, WorkerKey, parse};
+use super::{CountsStore, Delivery, HashKey, LogFormat, RedisUrl, WorkerKey, parse, traces};
 
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
@@ -388,4 +388,15 @@ pub static SETTINGS: &[Setting] = &[
             |config, text| parse::log_filter(text).map(|filter| config.log.filter = filter),
         ),
     },
+    traces::ENDPOINT,
+    traces::TRACES_ENDPOINT,
+    traces::PROTOCOL,
+    traces::TRACES_PROTOCOL,
+    traces::OTLP_HEADERS,
+    traces::TRACES_HEADERS,
+    traces::EXPORTER,
+    traces::DISABLED,
+    traces::SAMPLER,
+    traces::RATIO,
+    traces::SERVICE_NAME,
 ];

@@ -93,7 +93,9 @@ impl Sources {
     /// The variable `name`, or the content of the file that `name_FILE` names.
     pub(super) fn variable(&self, name: &str, secret: bool) -> Result<Option<Found>, Problem> {
         let file_name = format!("{name}_FILE");
-        match (self.env.get(name), self.env.get(&file_name)) {
+        // OpenTelemetry's are as good as not there where they are empty; its specification says so.
+        let is_said = |value: &&OsString| !(name.starts_with("OTEL_") && value.is_empty());
+        match (self.env.get(name).filter(is_said), self.env.get(&file_name)) {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => Err(Problem::new(
                 name,

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::trace::Root;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -144,8 +145,35 @@ fn every_setting_refuses_what_is_not_allowed() {
             texts[0].contains("is empty") || setting.kind.is_secret(),
             "{texts:?}"
         );
-        assert!(problems(&[(setting.name, "")])[0].contains("is empty"));
+        if !setting.name.starts_with("OTEL_") {
+            assert!(problems(&[(setting.name, "")])[0].contains("is empty"));
+        }
     }
+}
+
+/// OpenTelemetry's specification wants it so: compose files hand on what is not set as empty.
+#[test]
+fn an_empty_variable_of_opentelemetrys_is_none() {
+    let traces = load(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        ("OTEL_TRACES_SAMPLER_ARG", ""),
+    ])
+    .traces;
+    assert!(traces.export().is_none());
+    assert_eq!(traces.sampler().root, Root::Ratio(0.01));
+}
+
+#[test]
+fn p10_the_headers_of_a_collector_reach_it_and_no_listing() {
+    let config = load(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=S3CRET"),
+    ]);
+    let export = config.traces.export().expect("an endpoint");
+    assert_eq!(export.headers.expose_secret(), "api-key=S3CRET");
+    assert!(!format!("{config:?}").contains("S3CRET"));
+    let refused = problems(&[("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "S3CRET")]);
+    assert!(!refused[0].contains("S3CRET"), "{refused:?}");
 }
 
 #[test]
