@@ -4,10 +4,13 @@
 //! that what is under way is finished (P8). The supervisor keeps the order of building, and ends
 //! its actors in reverse.
 
+mod death;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use death::Death;
 
 pub use crate::actors::books::Books;
 pub use crate::actors::consumer::Limits;
@@ -29,6 +32,7 @@ use crate::supervision::{
     Ended, Escalation, Escalations, Exit, Handle, Remedy, RestartLimits, Restarted, Spec,
     Supervisor, SupervisorConfig, SystemClock,
 };
+use crate::telemetry::traces::Tracer;
 
 /// How often it is looked how much abandoned threads hold.
 const LOOK: Duration = Duration::from_secs(1);
@@ -52,6 +56,7 @@ pub struct Plan {
     pub poison: Option<Poison>,
     pub board: Board,
     pub books: Books,
+    pub tracer: Tracer,
 }
 
 /// The actors, and what outlives any of them.
@@ -175,6 +180,7 @@ impl House {
             error_router: self.error_router.clone(),
             aggregator: self.aggregator.clone(),
             board: self.plan.board.clone(),
+            tracer: self.plan.tracer.clone(),
             max_attempts: self.plan.max_attempts,
             poison: self.plan.poison,
             bench: Bench::default(),
@@ -186,6 +192,7 @@ impl House {
             abandoned: self.abandoned.clone(),
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
+            tracer: self.plan.tracer.clone(),
         };
         let make = move |pulse| Transformer::new(pulse, wiring.clone());
         self.spec(&self.transformers[worker], "transformer", make)
@@ -206,6 +213,7 @@ impl House {
             suspects: self.suspects.clone(),
             marks: self.marks.clone(),
             board: self.plan.board.clone(),
+            tracer: self.plan.tracer.clone(),
             limits: self.plan.limits,
             fences: self.fences.clone(),
             seat: self.seat.clone(),
@@ -249,42 +257,6 @@ fn note(board: &Board, actor: &str, restarted: &Restarted) {
     }
 }
 
-/// What follows a worker's death.
-struct Death {
-    worker: usize,
-    bench: Bench,
-    suspects: Suspects,
-    abandoned: Abandoned,
-    reports: Reports,
-    board: Board,
-}
-
-impl Death {
-    /// The record it died at is to blame, where it was at one (P5); what it had not handed on is
-    /// replayed.
-    fn mourn(&self, restarted: &Restarted) {
-        note(
-            &self.board,
-            &format!("transformer-{}", self.worker),
-            restarted,
-        );
-        let incarnation = restarted.incarnation.number();
-        if let Some(in_hand) = self.bench.clear(incarnation - 1) {
-            if restarted.exit == Exit::Hung {
-                self.abandoned.keep(&in_hand);
-            }
-            if let Some((partition, offset)) = in_hand.stopped_at().filter(|_| restarted.blamed) {
-                let cause = restarted.exit.to_string().into();
-                self.suspects.blame(partition, offset, cause);
-            }
-        }
-        self.reports.send(Report::WorkerRestarted {
-            worker: self.worker,
-            incarnation,
-        });
-    }
-}
-
 impl House {
     /// Waits until an actor cannot be helped by restarting it alone, or abandoned threads hold too
     /// much for the others to work with.
@@ -318,6 +290,11 @@ impl House {
     /// actor ended.
     pub async fn drain(&self) -> Vec<Ended> {
         self.supervisor.shutdown(self.plan.drain).await
+    }
+
+    /// How long a drain may take.
+    pub fn patience(&self) -> Duration {
+        self.plan.drain
     }
 
     pub fn supervisor(&self) -> &Supervisor {

@@ -1,22 +1,42 @@
 //! The hot path's promise: in steady state a record costs no allocation. A target of its own,
-//! because it counts the whole process's allocations.
+//! because it counts every allocation.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::Arc;
 
+use greenroom::config::{Config, Sources};
 use greenroom::counts::Accumulator;
+use greenroom::flow::batch::Range;
+use greenroom::flow::generation::Tenure;
+use greenroom::flow::{Batch, BatchId, Budget, Generations, Partition};
 use greenroom::pipeline::{Now, Options, Outcome, Spec, preset};
-use greenroom::record::{Outgoing, Records};
+use greenroom::record::{Outgoing, Records, TRACEPARENT};
+use greenroom::telemetry::traces::{Exporter, Names, Service};
 
 struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Each test has a thread, and a count, of its own.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+}
+
+/// How often `work` allocates on this thread.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
 
 // SAFETY: every call is handed on as it came to the system's allocator, which keeps the contract.
 #[allow(unsafe_code, reason = "an allocator cannot be written without")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
@@ -27,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        count();
         // SAFETY: as above.
         unsafe { System.realloc(block, layout, size) }
     }
@@ -87,20 +107,87 @@ fn work_on(name: &str, records: &Records) -> usize {
     let mut work = || {
         out.clear();
         written = 0;
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for (index, record) in records.iter().enumerate() {
-            let now = Now::from_unix_nanos(1_704_164_645_678_901_234);
-            match worker.process(record, index, now, &mut out, Some(&mut counts)) {
-                Outcome::Emitted => written += 1,
-                Outcome::Filtered(_) => {}
-                Outcome::Rejected(rejection) => panic!("{name}: {rejection:?}"),
+        let spent = allocations(|| {
+            for (index, record) in records.iter().enumerate() {
+                let now = Now::from_unix_nanos(1_704_164_645_678_901_234);
+                match worker.process(record, index, now, &mut out, Some(&mut counts)) {
+                    Outcome::Emitted => written += 1,
+                    Outcome::Filtered(_) => {}
+                    Outcome::Rejected(rejection) => panic!("{name}: {rejection:?}"),
+                }
             }
-        }
-        let spent = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        });
         counts.take();
         spent
     };
     assert!(work() > 0, "{name}: the buffers grow once");
     assert_eq!(work(), 0, "{name}");
     written
+}
+
+#[test]
+fn a_record_that_is_not_traced_costs_no_allocation_though_others_are() {
+    let unsampled = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let sampled = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let exporter = exporter("parentbased_traceidratio", "0");
+    let tracer = exporter.tracer();
+    // The thread's random numbers are seeded once.
+    tracer.begin(&batch(&[None]));
+    for header in [None, Some(&unsampled[..])] {
+        let batch = batch(&[header; 1000]);
+        assert_eq!(allocations(|| tracer.begin(&batch)), 0);
+        assert!(batch.log().is_empty());
+    }
+    let batch = batch(&[Some(&sampled[..])]);
+    assert!(allocations(|| tracer.begin(&batch)) > 0);
+    assert!(!batch.log().is_empty());
+}
+
+/// Sends to where nobody listens.
+fn exporter(sampler: &str, ratio: &str) -> Exporter {
+    let env = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+        ("OTEL_TRACES_SAMPLER", sampler),
+        ("OTEL_TRACES_SAMPLER_ARG", ratio),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.into()));
+    let sources = Sources {
+        env: env.into(),
+        ..Sources::default()
+    };
+    let traces = Config::load(&sources).expect("right settings").traces;
+    let service = Service {
+        name: None,
+        instance: "test".to_owned(),
+    };
+    let names = Names {
+        inputs: vec!["input".into()],
+        ..Names::default()
+    };
+    Exporter::start(&traces, &service, names, Arc::new(|_| ())).expect("an exporter")
+}
+
+/// A batch of records with these `traceparent`s.
+fn batch(traceparents: &[Option<&[u8]>]) -> Batch {
+    let mut records = Records::default();
+    for (offset, header) in traceparents.iter().enumerate() {
+        records.push(offset as i64, None, None, Some(b"{}"));
+        if let Some(value) = header {
+            records.push_header(TRACEPARENT, Some(value));
+        }
+    }
+    let tenure = Tenure::begin(&Generations::default());
+    let id = BatchId {
+        partition: Partition { topic: 0, id: 0 },
+        generation: tenure.generation(),
+        sequence: 0,
+    };
+    let range = Range {
+        base: 0,
+        next: traceparents.len() as i64,
+        count_from: 0,
+        told_from: 0,
+    };
+    let permit = Budget::new(1).take(1).expect("an empty budget grants");
+    Batch::new(id, tenure.lease(), range, (records, permit), 1, 0)
 }

@@ -6,6 +6,7 @@ use greenroom::counts::Memory;
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
 use greenroom::status::{Board, Identity};
 use greenroom::supervision::RestartLimits;
+use greenroom::telemetry::traces::Tracer;
 use greenroom::topology::{Books, House, Limits, OutputTopic, Plan};
 
 use crate::ground::{Ground, PARTITIONS};
@@ -80,6 +81,7 @@ fn plan(ground: &Ground, pipeline: Compiled, board: &Board) -> Plan {
         board: board.clone(),
         books: Books::open(Box::new(Memory::default()), pipeline.input_topics(), board)
             .expect("a thread can be had"),
+        tracer: Tracer::default(),
         kafka,
         pipeline,
     }

@@ -17,7 +17,8 @@ use crate::counts::{Applied, PartitionCounts, Saved, Tally};
 use crate::flow::Report;
 use crate::kafka::TopicPartition;
 use crate::pipeline::{self, Compiled, Summary as Rule};
-use crate::supervision::{Handle, Pulse};
+use crate::supervision::{Handle, Pulse, unix_nanos};
+use crate::trace::Milestone;
 
 /// What an aggregator is born with.
 #[derive(Clone)]
@@ -196,11 +197,13 @@ impl Handler<Counted> for Aggregator {
     fn handle(&mut self, counted: Counted, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         let batch = counted.batch;
+        batch.log().pass(Milestone::CountBegun, unix_nanos);
         let (applied, heavy) = {
             let mut tally = self.tally();
             let hold = tally.is_saving() && (self.behind || tally.is_heavy());
             (tally.count(&batch, &counted.delta, hold), tally.is_heavy())
         };
+        batch.log().pass(Milestone::Counted, unix_nanos);
         if heavy || self.hurry {
             self.store(ctx);
         }

@@ -21,6 +21,7 @@ use crate::flow::{Budget, Generations, Marks, Suspects};
 use crate::kafka;
 use crate::status::Board;
 use crate::supervision::{Handle, Pulse};
+use crate::telemetry::traces::Tracer;
 
 mod actions;
 mod client;
@@ -47,6 +48,7 @@ pub struct Wiring {
     pub suspects: Suspects,
     pub marks: Marks,
     pub board: Board,
+    pub tracer: Tracer,
     pub limits: Limits,
     pub fences: Fences,
     pub seat: Seat,

@@ -12,8 +12,9 @@ use super::sabotage::Sabotage;
 use crate::flow::Batch;
 use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
-use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock};
+use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock, unix_nanos};
 use crate::telemetry::Repeats;
+use crate::trace::{End, Milestone};
 
 /// There may be ten thousand rejections a second: of each type so often one is logged.
 const SAY: Duration = Duration::from_secs(10);
@@ -61,6 +62,7 @@ impl ErrorRouter {
             };
             self.writer
                 .write(source, &rejected, &failed_at, &mut letters);
+            note(batch, record.index, &mut letters);
         }
         letters
     }
@@ -74,15 +76,32 @@ impl ErrorRouter {
             let Some(held) = repeats.admit(self.clock.now().since(Moment::START)) else {
                 continue;
             };
+            let context = batch.log().here(record.index);
             tracing::warn!(
                 partition = batch.partition().id,
                 offset = batch.records().get(record.index).offset(),
                 error_type,
                 step = &*record.rejection.step,
                 detail = record.rejection.detail,
+                generation = batch.id().generation.0,
+                trace_id = context.map(|of| display(of.trace)),
+                span_id = context.map(|of| display(of.span)),
                 "a record was rejected{held}"
             );
         }
+    }
+}
+
+/// The dead letter that was written last carries its record's trace on.
+fn note(batch: &Batch, index: usize, letters: &mut Outgoing) {
+    let topic = letters.last_topic();
+    batch.log().note(index, |journey| {
+        if let End::Rejected { letter, .. } = &mut journey.end {
+            *letter = topic;
+        }
+    });
+    if let Some(context) = batch.log().onward(index) {
+        letters.set_traceparent(&context.to_header());
     }
 }
 
@@ -98,7 +117,9 @@ impl Handler<Rejected> for ErrorRouter {
         if !batch.is_current() {
             return;
         }
+        batch.log().pass(Milestone::LettersBegun, unix_nanos);
         let letters = self.letters(&batch, &records);
+        batch.log().pass(Milestone::LettersMade, unix_nanos);
         self.tell(&batch, &records);
         // A producer that is gone is being replaced, and a rewind follows.
         let _ = self.wiring.producer.send(DeadLetters { batch, letters });

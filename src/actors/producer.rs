@@ -112,6 +112,7 @@ impl Producer {
         };
         while let Some(next) = self.outbox.next_piece() {
             let ticket = next.ticket;
+            next.batch.log().pass(next.kind.handed(), unix_nanos);
             let (upto, stopped) = send_piece(client, &self.wiring.topics, &next);
             self.outbox.handed(ticket, upto);
             match stopped {
@@ -175,6 +176,7 @@ impl Producer {
         let Some(acknowledged) = self.outbox.acknowledged(ticket, records as usize) else {
             return;
         };
+        acknowledged.log(unix_nanos);
         if acknowledged.kind == Kind::Outputs {
             let now = Duration::from_nanos(unix_nanos());
             let ages = acknowledged.timestamps().map(|timestamp| {

@@ -14,6 +14,11 @@ use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection
 use crate::record::{Outgoing, Record, Records};
 use crate::status::Board;
 use crate::supervision::{Clock, Handle, Pulse, SystemClock, unix_nanos};
+use crate::telemetry::traces::Tracer;
+
+mod following;
+
+use following::Following;
 
 /// Whom a transformer hands its results to, and how it treats suspects.
 #[derive(Clone)]
@@ -23,6 +28,7 @@ pub struct Wiring {
     pub error_router: Handle<ErrorRouter>,
     pub aggregator: Handle<Aggregator>,
     pub board: Board,
+    pub tracer: Tracer,
     /// So many workers may die at a record before it becomes a dead letter (P5).
     pub max_attempts: u32,
     pub poison: Option<Poison>,
@@ -68,7 +74,11 @@ impl Transformer {
         let _suspect = self.pulse.item();
         let batch = &dispatch.batch;
         // One reading of the clock serves a batch.
-        let now = Now::from_unix_nanos(unix_nanos());
+        let now = unix_nanos();
+        batch.begin(now);
+        let now = Now::from_unix_nanos(now);
+        let tracer = self.wiring.tracer.clone();
+        let mut following = Following::new(&tracer, dispatch);
         let mut results = Results {
             outputs: self.room(batch.records()),
             ..Results::default()
@@ -83,14 +93,23 @@ impl Transformer {
                 .map(|(_, suspicion)| suspicion.clone())
                 .unwrap_or_default();
             let counted = record.offset() >= batch.range().count_from;
-            match self.judge(&suspicion, counted) {
-                Some(verdict) => results.reject(index, &suspicion, verdict),
+            following.begin(index, &mut self.worker);
+            let outcome = match self.judge(&suspicion, counted) {
+                Some(verdict) => Outcome::Rejected(verdict),
                 None => {
-                    let outcome = self.process(record, index, now, counted, &mut results.outputs);
-                    let told = record.offset() >= batch.range().told_from;
-                    results.add(index, &suspicion, outcome, u64::from(told));
+                    let outputs = &mut results.outputs;
+                    let before = outputs.len();
+                    let outcome = self.process(record, index, now, counted, outputs);
+                    let written = outputs.len() > before;
+                    following.finish(index, &mut self.worker, outputs, written);
+                    outcome
                 }
+            };
+            if let Outcome::Rejected(rejection) = &outcome {
+                following.reject(index, rejection.error_type);
             }
+            let told = record.offset() >= batch.range().told_from;
+            results.add(index, &suspicion, outcome, u64::from(told));
         }
         self.growth = results.outputs.written() as f64 / batch.records().bytes() as f64;
         Some(results)

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::preflight;
 use super::setup::Setup;
@@ -12,8 +13,12 @@ use super::{Failure, Outcome, running};
 use crate::counts::Snapshot;
 use crate::status::{Board, Identity, State};
 use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
+use crate::telemetry::traces::{Exporter, Names, Service, Tracer};
 use crate::topology::{Books, House, OutputTopic, Plan};
 use crate::web;
+
+/// For the spans that wait, where the drain leaves so much time.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// A board that knows what runs, and since when.
 pub fn board(setup: &Setup) -> Board {
@@ -30,6 +35,7 @@ pub fn board(setup: &Setup) -> Board {
 pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
     let board = board(&setup);
     let books = store::books(&setup, &board).map_err(running)?;
+    let exporter = exporter(&setup, &board)?;
     if let Some(addr) = setup.config.http.addr {
         let bound = listen_at(addr, &setup, &board, &books).map_err(running)?;
         tracing::info!("status page on http://{bound}");
@@ -39,13 +45,14 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
         found = preflight::wait(&setup, &board) => found.map_err(running)?,
         () = &mut stop => return Ok(()),
     };
-    let mut house = House::start(plan(
+    let mut plan = plan(
         &setup,
         found.outputs,
         found.dead_letter_bytes,
         (&board, &books),
-    ))
-    .await;
+    );
+    plan.tracer = exporter.tracer();
+    let mut house = House::start(plan).await;
     board.set_state(State::Running);
     tracing::info!(
         pipeline = setup.pipeline.name(),
@@ -55,13 +62,14 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
     tokio::select! {
         failure = look_after(&mut house, &board) => {
             board.fail(failure.clone());
+            exporter.flush(FLUSH).await;
             return Err(Failure::Running(failure));
         }
         () = &mut stop => {}
     }
     board.set_state(State::Draining);
     tracing::info!("draining");
-    drain(&house, &board).await
+    drain(&house, &board, &exporter).await
 }
 
 /// Starts the web server; says where it really listens.
@@ -109,7 +117,29 @@ pub fn plan(
         poison: None,
         board: board.clone(),
         books: books.clone(),
+        tracer: Tracer::default(),
     }
+}
+
+/// Sends spans, where the settings say whereto.
+pub fn exporter(setup: &Setup, board: &Board) -> Result<Exporter, Failure> {
+    let (traces, pipeline) = (&setup.config.traces, &setup.pipeline);
+    let instance = &setup.config.kafka.instance;
+    let service = Service {
+        name: traces.service_name.clone(),
+        instance: instance.clone(),
+    };
+    let shared = |names: &[String]| names.iter().map(|name| (&**name).into()).collect();
+    let names = Names {
+        inputs: shared(pipeline.input_topics()),
+        outputs: shared(pipeline.topics()),
+        steps: pipeline.steps().map(Into::into).collect(),
+        group: pipeline.group().into(),
+        client_id: (&**instance).into(),
+    };
+    let board = board.clone();
+    let loss = Arc::new(move |spans| board.spans_dropped(spans));
+    Exporter::start(traces, &service, names, loss).map_err(running)
 }
 
 /// Restarts the pipeline as a whole where one actor's restarts do not help; resolves to the reason
@@ -132,9 +162,15 @@ pub async fn look_after(house: &mut House, board: &Board) -> String {
     }
 }
 
-/// Ends the house. Where the deadline is missed, the offsets that are not settled are named.
-pub async fn drain(house: &House, board: &Board) -> Outcome {
+/// Ends the house, and sends the last spans in what is left of its time. Where the deadline is
+/// missed, the offsets that are not settled are named.
+pub async fn drain(house: &House, board: &Board, exporter: &Exporter) -> Outcome {
+    let clock = SystemClock::new();
     let ended = house.drain().await;
+    let left = house
+        .patience()
+        .saturating_sub(clock.now().since(Moment::START));
+    exporter.flush(left.min(FLUSH)).await;
     let failed = ended.iter().find_map(failure);
     let unsettled: Vec<String> = board
         .snapshot()

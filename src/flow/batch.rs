@@ -7,6 +7,7 @@ use super::credit::Permit;
 use super::generation::{Generation, Lease};
 use super::{Outcomes, Partition};
 use crate::record::Records;
+use crate::trace::{About, Log};
 
 /// Names a batch within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,7 +52,9 @@ pub struct Batch {
     outcomes: OnceLock<Outcomes>,
     owner: AtomicU64,
     at: AtomicU32,
+    begun: AtomicU64,
     permit: Permit,
+    log: Log,
 }
 
 impl Batch {
@@ -75,7 +78,9 @@ impl Batch {
             outcomes: OnceLock::new(),
             owner: AtomicU64::new(incarnation),
             at: AtomicU32::new(NOT_BEGUN),
+            begun: AtomicU64::new(received),
             permit,
+            log: Log::default(),
         }
     }
 
@@ -100,6 +105,21 @@ impl Batch {
         self.received
     }
 
+    /// What is noted of its traced records; handed on with the batch's end.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What a log says of the batch.
+    pub fn about(&self) -> About {
+        About {
+            topic: self.id.partition.topic,
+            partition: self.id.partition.id,
+            generation: self.id.generation.0,
+            received: self.received,
+        }
+    }
+
     /// False once the partition was revoked or rewound: the work is void (P3).
     pub fn is_current(&self) -> bool {
         self.lease.is_current()
@@ -115,6 +135,16 @@ impl Batch {
         self.is_current() && !self.is_handed_on()
     }
 
+    /// A worker begins with the batch, at `now` in Unix nanoseconds.
+    pub fn begin(&self, now: u64) {
+        self.begun.store(now, Ordering::Relaxed);
+    }
+
+    /// When a worker last began with it, in Unix nanoseconds.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// The worker publishes the record it is at, so that after its death one knows which it was
     /// (P5). False where a replay has passed the batch on meanwhile: an abandoned thread that
     /// wakes up must not go on, nor blame its records on its successor.
@@ -127,10 +157,16 @@ impl Batch {
         true
     }
 
-    /// The offset of the record at which the worker stopped, where it had begun and not handed on.
-    pub fn stopped_at(&self) -> Option<i64> {
+    /// The place of the record at which the worker stopped, where it had begun and not handed on.
+    pub fn stopped_at_index(&self) -> Option<usize> {
         let at = self.at.load(Ordering::Relaxed);
-        (at != NOT_BEGUN && !self.is_handed_on()).then(|| self.records.get(at as usize).offset())
+        (at != NOT_BEGUN && !self.is_handed_on()).then_some(at as usize)
+    }
+
+    /// The offset of that record.
+    pub fn stopped_at(&self) -> Option<i64> {
+        let index = self.stopped_at_index()?;
+        Some(self.records.get(index).offset())
     }
 
     /// The worker claims the right to hand its results on. False where a replay has passed the

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::{Batch, BatchId, Generation, Partition, Refusal, Report};
 use crate::record::Outgoing;
+use crate::trace::Milestone;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,23 @@ pub enum Kind {
     DeadLetters,
 }
 
+impl Kind {
+    /// Passed as librdkafka is given the piece.
+    pub fn handed(self) -> Milestone {
+        match self {
+            Kind::Outputs => Milestone::OutputsHanded,
+            Kind::DeadLetters => Milestone::LettersHanded,
+        }
+    }
+
+    fn acknowledged(self) -> Milestone {
+        match self {
+            Kind::Outputs => Milestone::OutputsAcknowledged,
+            Kind::DeadLetters => Milestone::LettersAcknowledged,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Piece {
     batch: Arc<Batch>,
@@ -83,6 +101,13 @@ pub struct Acknowledged {
 }
 
 impl Acknowledged {
+    /// Notes on the traces when the piece was acknowledged, once all of it is.
+    pub fn log(&self, clock: impl FnOnce() -> u64) {
+        if let Some(piece) = &self.whole {
+            piece.batch.log().pass(self.kind.acknowledged(), clock);
+        }
+    }
+
     /// The timestamps of the piece's input records, in Unix milliseconds, once all of it is
     /// acknowledged.
     pub fn timestamps(&self) -> impl Iterator<Item = i64> {
@@ -94,6 +119,7 @@ impl Acknowledged {
 #[derive(Clone, Copy, Debug)]
 pub struct Next<'a> {
     pub ticket: Ticket,
+    pub kind: Kind,
     pub batch: &'a Batch,
     pub outgoing: &'a Outgoing,
     pub from: usize,
@@ -144,6 +170,7 @@ impl Outbox {
         let ticket = *self.queue.front()?;
         self.pieces.get(&ticket).map(|piece| Next {
             ticket,
+            kind: piece.kind,
             batch: &piece.batch,
             outgoing: &piece.outgoing,
             from: piece.handed,

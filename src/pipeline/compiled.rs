@@ -194,6 +194,11 @@ impl Compiled {
         }
     }
 
+    /// The names of its steps, in their order.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.0.spec.stages.iter().map(|stage| &*stage.name)
+    }
+
     /// A worker of its own for each transformer.
     pub fn worker(&self) -> Worker {
         Worker::new(self.0.clone())

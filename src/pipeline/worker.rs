@@ -11,6 +11,7 @@ use super::steps::Context;
 use super::time::Now;
 use crate::counts::Accumulator;
 use crate::record::{Outgoing, Record};
+use crate::trace::Stopwatch;
 
 /// What stands for a step in the errors of values that cannot be read.
 const READING: &str = "read";
@@ -20,6 +21,7 @@ const READING: &str = "read";
 pub struct Worker {
     pipeline: Arc<Inner>,
     event: Event,
+    stopwatch: Stopwatch,
 }
 
 /// A record at work.
@@ -27,6 +29,7 @@ struct Work<'a> {
     pipeline: &'a Inner,
     context: Context<'a>,
     event: &'a mut Event,
+    stopwatch: &'a mut Stopwatch,
     value: Option<&'a [u8]>,
     /// The record's place in its batch.
     index: usize,
@@ -44,7 +47,13 @@ impl Worker {
         Worker {
             pipeline,
             event: Event::default(),
+            stopwatch: Stopwatch::default(),
         }
+    }
+
+    /// Takes the times of the next record's steps, where it is given a clock.
+    pub fn stopwatch(&mut self) -> &mut Stopwatch {
+        &mut self.stopwatch
     }
 
     /// Works on a record, the `index`th of its batch, and appends to `out` what it becomes: its
@@ -62,6 +71,7 @@ impl Worker {
             context: self.pipeline.context(now),
             pipeline: &self.pipeline,
             event: &mut self.event,
+            stopwatch: &mut self.stopwatch,
             value: record.value(),
             index,
             out,
@@ -145,6 +155,7 @@ impl Work<'_> {
                 continue;
             }
             let applied = stage.step.apply(self.event, &self.context);
+            self.stopwatch.lap(index);
             applied.map_err(|stop| End {
                 stage: Some(index),
                 stop,

@@ -62,6 +62,7 @@ struct Counters {
     rebalances: AtomicU64,
     escalations: AtomicU64,
     expired: AtomicU64,
+    spans_dropped: AtomicU64,
 }
 
 /// What changes seldom enough for a lock.
@@ -130,6 +131,11 @@ impl Board {
     /// So many records were deleted by retention before they were read (P6).
     pub fn expired(&self, records: u64) {
         add(&self.0.counters.expired, records);
+    }
+
+    /// So many spans were lost on their way to the collector (P6).
+    pub fn spans_dropped(&self, spans: u64) {
+        add(&self.0.counters.spans_dropped, spans);
     }
 
     /// A commit was confirmed, or refused.

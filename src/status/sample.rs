@@ -31,6 +31,7 @@ pub fn at_work() -> Board {
     board.rejected("invalid_json", 40);
     board.rejected("missing_field", 2);
     board.expired(7);
+    board.spans_dropped(5);
     board.commit(true);
     board.commit(false);
     board.rebalanced();

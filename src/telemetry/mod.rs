@@ -1,12 +1,13 @@
-//! What leaves the house for its operators: logs and metrics.
+//! What leaves the house for its operators: logs, metrics and traces.
 //!
-//! Neither holds a record's key, headers or value, or any part of them (P10). Knows nothing of
+//! None of them holds a record's key, headers or value, or any part of them (P10). Knows nothing of
 //! actors: metrics are read off the [status board](crate::status::Board).
 
 pub mod logs;
 pub mod metrics;
 pub mod process;
 mod repeats;
+pub mod traces;
 
 pub use metrics::Metrics;
 pub use repeats::{Held, Repeats};

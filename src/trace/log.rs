@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::{Context, SpanId, TraceId};
+use super::{Context, Lap, SpanId, TraceId};
 
 /// The log of one batch. Empty, and nothing but a pointer, where no record of it is traced.
 ///
@@ -62,8 +62,8 @@ pub struct Work {
     pub begun: u64,
     /// None while it lasts.
     pub ended: Option<u64>,
-    /// When each step was done, in the pipeline's order; the last one may have ended the way.
-    pub steps: Vec<u64>,
+    /// The steps that were done, in their order; the last one may have ended the way.
+    pub steps: Vec<Lap>,
     /// How the worker came to its end, where that made the work void.
     pub error: Option<&'static str>,
 }
@@ -258,7 +258,7 @@ impl Journey {
 
     /// The worker is done with the record. An abandoned thread that wakes up late has nothing to
     /// say (P3).
-    pub fn finish(&mut self, incarnation: u64, now: u64, steps: &[u64], end: End) {
+    pub fn finish(&mut self, incarnation: u64, now: u64, steps: &[Lap], end: End) {
         let work = self.works.last_mut();
         let work = work.filter(|work| work.incarnation == incarnation && work.ended.is_none());
         if let Some(work) = work {
@@ -341,7 +341,7 @@ mod tests {
             log.pass(Milestone::CountBegun, || 7);
             log.pass(Milestone::CountBegun, || 8);
             log.note(4, |journey| journey.begin(0, 1, 5));
-            log.note(4, |journey| journey.finish(1, 6, &[6], End::Output(0)));
+            log.note(4, |journey| journey.finish(1, 6, &[], End::Output(0)));
             assert_eq!(log.note(2, |_| ()), None, "it is not traced");
         });
         assert_eq!(finished.times.at(Milestone::CountBegun), Some(7));
@@ -403,7 +403,7 @@ mod tests {
             log.note(0, |journey| journey.begin(0, 1, 5));
             log.void(1, "hung", 6);
             log.note(0, |journey| journey.begin(0, 2, 7));
-            log.note(0, |journey| journey.finish(1, 8, &[8], End::Output(0)));
+            log.note(0, |journey| journey.finish(1, 8, &[], End::Output(0)));
         });
         assert_eq!(finished.journeys[0].end, End::Open);
         assert_eq!(finished.journeys[0].works[1].ended, None);

@@ -10,8 +10,10 @@ mod context;
 mod log;
 mod quota;
 mod sampler;
+mod stopwatch;
 
 pub use context::{Context, SpanId, TraceId};
 pub use log::{About, End, Finished, Journey, Log, Milestone, Sink, Times, Work};
 pub use quota::Quota;
 pub use sampler::{Origin, Root, Sampler};
+pub use stopwatch::{Lap, Stopwatch};

@@ -23,4 +23,5 @@ mod reports;
 mod rooms;
 mod settings;
 mod storm;
+mod traces;
 mod view;

@@ -4,6 +4,7 @@ use super::reading::{Reading, reason};
 use crate::actors::messages::{Restore, Work};
 use crate::flow::{Action, Partition};
 use crate::kafka::TopicPartition;
+use crate::supervision::unix_nanos;
 
 impl Reading {
     /// Carries out what is due. Actors that cannot be told are being replaced: their successors
@@ -30,6 +31,7 @@ impl Reading {
                 }
                 Action::Seek(partition, offset) => self.seek(partition, offset)?,
                 Action::Send(dispatch) => {
+                    self.wiring.tracer.begin(&dispatch.batch);
                     let worker = &self.wiring.transformers[dispatch.worker];
                     let _ = worker.send(Work::of(dispatch));
                 }
@@ -60,6 +62,7 @@ impl Reading {
 
     /// A commit that cannot even be asked for is one that was refused.
     fn commit(&mut self, offsets: &[(Partition, i64)]) {
+        self.committing_since = unix_nanos();
         if let Err(error) = self.client.commit(&self.named(offsets)) {
             tracing::warn!(%error, "nothing could be committed; it is tried again");
             self.wiring.board.commit(false);

@@ -9,6 +9,7 @@ use crate::kafka::{
     self, Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
 };
 use crate::status::Latch;
+use crate::supervision::unix_nanos;
 
 /// For one question to the broker.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -97,6 +98,9 @@ impl Reading {
     fn committed(&mut self, results: &[Committed]) {
         let failed = results.iter().find_map(|committed| committed.result.err());
         self.wiring.board.commit(failed.is_none());
+        let refused = failed.map(|_| "refused");
+        let tracer = &self.wiring.tracer;
+        tracer.committed(self.committing_since, unix_nanos(), refused);
         if let Some(code) = failed {
             tracing::warn!(?code, "a commit was refused; it is tried again");
         } else {

@@ -31,6 +31,8 @@ pub struct Reading {
     pub(super) draining: bool,
     pub(super) stalls: Stalls,
     pub(super) complaints: Complaints,
+    /// When the commit under way was asked for, in Unix nanoseconds.
+    pub(super) committing_since: u64,
     reports: Receiver<Report>,
     orders: Receiver<Order>,
     clock: SystemClock,
@@ -74,6 +76,7 @@ impl Reading {
             draining: false,
             stalls: Stalls::new(wiring.limits.stall),
             complaints: Complaints::default(),
+            committing_since: 0,
             abandoned: false,
             wiring,
         })
@@ -148,15 +151,19 @@ impl Reading {
 
     fn read(&mut self) -> Result<(), String> {
         let mut broken = Vec::new();
-        let limits = &self.wiring.limits;
+        let (limits, tracer) = (&self.wiring.limits, &self.wiring.tracer);
+        let begun = unix_nanos();
         let fetch = self
             .client
             .gather(REST, limits.batch_wait, limits.batch_records);
+        let ended = unix_nanos();
         for run in fetch.runs() {
             match run {
                 Ok(run) => {
                     let partition = partition(run.topic, run.partition);
-                    self.waiting.push(partition, run.records());
+                    let records = run.records();
+                    tracer.polled(partition, &records, (begun, ended));
+                    self.waiting.push(partition, records);
                 }
                 Err(error) => broken.push(error),
             }

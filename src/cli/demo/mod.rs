@@ -148,13 +148,16 @@ const DEFAULTS: [(&str, &str); 7] = [
 async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     let board = service::board(setup);
     let books = store::books(setup, &board).map_err(running)?;
+    let exporter = service::exporter(setup, &board)?;
     let address = listen(setup, &board, &books)?;
     if let Some(address) = address {
         println!("status page: http://{address}");
     }
     let brokers = setup.kafka().brokers;
     let reader = Reader::start(&brokers, topics(setup)).map_err(running)?;
-    let mut house = House::start(plan(setup, wish, &board, &books)).await;
+    let mut plan = plan(setup, wish, &board, &books);
+    plan.tracer = exporter.tracer();
+    let mut house = House::start(plan).await;
     board.ready(Latch::Topics);
     board.set_state(State::Running);
     let feed = Feed::start(setup, wish).map_err(running)?;
@@ -176,7 +179,7 @@ async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     show::settle(&mut house, &board, sent).await;
     let restarts = show::restarts(&board);
     board.set_state(State::Draining);
-    service::drain(&house, &board).await?;
+    service::drain(&house, &board, &exporter).await?;
     let filtered = board.snapshot().records.filtered;
     let audit = tokio::task::spawn_blocking(move || reader.finish());
     let audit = audit.await.map_err(running)?.map_err(running)?;

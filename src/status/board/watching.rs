@@ -23,6 +23,8 @@ pub struct Figures {
     pub escalations: u64,
     /// Records that retention deleted before they were read (P6).
     pub expired: u64,
+    /// Spans that were lost on their way to the collector (P6).
+    pub spans_dropped: u64,
     /// What a worker takes for a batch.
     pub process_duration: Observed,
     /// From a record's timestamp to its output's acknowledgement.
@@ -71,6 +73,7 @@ impl Board {
             rebalances: get(&counters.rebalances),
             escalations: get(&counters.escalations),
             expired: get(&counters.expired),
+            spans_dropped: get(&counters.spans_dropped),
             process_duration: self.0.process_duration.observed(),
             end_to_end: self.0.end_to_end.observed(),
         }

@@ -161,6 +161,14 @@ pub const METRICS: &[Metric] = &[
         write: restarts,
     },
     Metric {
+        name: "greenroom_spans_dropped_total",
+        kind: Counter,
+        unit: None,
+        labels: &[],
+        help: "Spans that were lost: the collector was away, or slower than they came.",
+        write: |f, s| s.counter(&[], f.spans_dropped),
+    },
+    Metric {
         name: "greenroom_build_info",
         kind: Info,
         unit: None,

@@ -58,6 +58,7 @@ fn figures_of_the_board_arrive() {
         r#"greenroom_commits_total{outcome="success"} 1"#,
         r#"greenroom_commits_total{outcome="failure"} 1"#,
         "greenroom_rebalances_total 1",
+        "greenroom_spans_dropped_total 5",
         r#"greenroom_actor_up{actor="transformer-0"} 1"#,
         r#"greenroom_actor_up{actor="producer"} 0"#,
         r#"greenroom_actor_restarts_total{actor="transformer-0",exit="panicked"} 2"#,

@@ -1,15 +1,17 @@
 //! The house in this process, on an embedded broker: for faults that only a test can order.
 
 use std::collections::HashSet;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use greenroom::config;
 use greenroom::counts::Memory;
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
 use greenroom::status::{Board, Identity, Records};
 use greenroom::supervision::{Ended, Escalation, RestartLimits, Status};
+use greenroom::telemetry::traces::{Exporter, Names, Service, Tracer};
 use greenroom::topology::{Books, House, Limits, OutputTopic, Plan, Poison, Sabotage};
 use rdkafka::message::Message;
 use rdkafka::producer::BaseRecord;
@@ -27,6 +29,8 @@ pub struct Terms {
     pub restarts: RestartLimits,
     pub poison: Option<Poison>,
     pub in_flight_bytes: usize,
+    /// Whether spans are sent, and whereto.
+    pub traces: Option<config::Traces>,
 }
 
 impl Default for Terms {
@@ -39,6 +43,7 @@ impl Default for Terms {
             restarts: RestartLimits::default(),
             poison: None,
             in_flight_bytes: 64 << 20,
+            traces: None,
         }
     }
 }
@@ -79,10 +84,13 @@ impl Lodger {
             None => Pipes::lay(&topics, terms.partitions),
         };
         let board = board();
-        let plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
+        let mut plan = plan(bootstrap, logins(&pipes), &terms, board.clone());
+        let exporter = terms.traces.as_ref();
+        let exporter = exporter.map_or_else(Exporter::default, |traces| export(traces, &plan));
+        plan.tracer = exporter.tracer();
         let (orders, taken) = orders::unbounded_channel();
         let (tell, status) = mpsc::channel();
-        let thread = std::thread::spawn(move || live(plan, taken, &tell));
+        let thread = std::thread::spawn(move || live(plan, &exporter, taken, &tell));
         Lodger {
             topics,
             status: status.recv().expect("the house starts"),
@@ -116,6 +124,11 @@ impl Lodger {
     /// What the service says of its records.
     pub fn records(&self) -> Records {
         self.board.snapshot().records
+    }
+
+    /// Spans that were lost on their way to the collector.
+    pub fn spans_dropped(&self) -> u64 {
+        self.board.figures().spans_dropped
     }
 
     pub fn committed(&self) -> i64 {
@@ -168,8 +181,28 @@ fn trace() {
     let _ = log.try_init();
 }
 
+/// The spans of a house with this plan, sent where these settings say.
+fn export(traces: &config::Traces, plan: &Plan) -> Exporter {
+    let shared = |names: &[String]| names.iter().map(|name| (&**name).into()).collect();
+    let names = Names {
+        inputs: shared(plan.pipeline.input_topics()),
+        outputs: shared(plan.pipeline.topics()),
+        steps: plan.pipeline.steps().map(Into::into).collect(),
+        group: plan.pipeline.group().into(),
+        client_id: "test".into(),
+    };
+    let service = Service {
+        name: None,
+        instance: "test".to_owned(),
+    };
+    let board = plan.board.clone();
+    let loss = Arc::new(move |spans| board.spans_dropped(spans));
+    Exporter::start(traces, &service, names, loss).expect("an exporter")
+}
+
 fn live(
     plan: Plan,
+    exporter: &Exporter,
     mut taken: orders::UnboundedReceiver<Order>,
     tell: &mpsc::Sender<watch::Receiver<Status>>,
 ) {
@@ -181,7 +214,9 @@ fn live(
                 Order::Sabotage(actor, order) => drop(house.saboteur().strike(&actor, order)),
                 Order::Escalation(tell) => drop(tell.send(house.escalation().await)),
                 Order::Drain(tell) => {
-                    let _ = tell.send(house.drain().await);
+                    let ended = house.drain().await;
+                    exporter.flush(super::PATIENCE).await;
+                    let _ = tell.send(ended);
                     return;
                 }
             }
@@ -247,5 +282,6 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
             .expect("a thread can be had"),
         pipeline,
         board,
+        tracer: Tracer::default(),
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod collector;
 mod distribution;
 mod evidence;
 mod house;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 use rand::distr::{Alphanumeric, SampleString};
 
 pub use broker::{Broker, USER};
+pub use collector::{Collector, Span, settings_of_traces};
 pub use evidence::{End, Evidence, ID, Id, feed, feed_transaction, id_of, pour, read_id};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;

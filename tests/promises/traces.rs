@@ -1,0 +1,306 @@
+//! One trace an event, through all actors, to the record that goes out; and what may not be in it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use greenroom::topology::Sabotage;
+use greenroom::trace::{Context, SpanId, TraceId};
+use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::BaseRecord;
+
+use crate::harness::{Collector, Lodger, Span, Terms, eventually, header, settings_of_traces};
+
+const EVENTS: usize = 10_000;
+
+const CLIENT: i32 = 3;
+const PRODUCER: i32 = 4;
+const CONSUMER: i32 = 5;
+const INTERNAL: i32 = 1;
+
+fn event(user: &str) -> String {
+    format!(
+        r#"{{"user_id":"{user}","app_version":"2.3.0","ip":"10.0.0.1","locale":"CA","device_id":"d","timestamp":1694479551}}"#
+    )
+}
+
+fn context(number: usize, sampled: bool) -> Context {
+    Context {
+        trace: TraceId(number as u128 + 1),
+        span: SpanId(number as u64 + 1),
+        sampled,
+    }
+}
+
+fn traceparent(context: Context) -> OwnedHeaders {
+    OwnedHeaders::new().insert(Header {
+        key: "traceparent",
+        value: Some(&context.to_header()[..]),
+    })
+}
+
+/// Writes these values, each with its `traceparent`, into a partition of its own number.
+fn write(lodger: &Lodger, partitions: usize, events: &[(String, Context)]) {
+    let records = events.iter().enumerate().map(|(n, (value, context))| {
+        BaseRecord::<[u8], [u8]>::to(&lodger.pipes.input)
+            .partition((n % partitions) as i32)
+            .payload(value.as_bytes())
+            .headers(traceparent(*context))
+    });
+    lodger.topics.produce(records);
+}
+
+fn carried(record: &OwnedMessage) -> Context {
+    let text = header(record, "traceparent").expect("a traceparent");
+    Context::parse(text.as_bytes()).expect("a valid one")
+}
+
+fn panic_once(value: &[u8]) -> Option<Sabotage> {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    let word = b"\"panic once\"";
+    let holds = value.windows(word.len()).any(|window| window == word);
+    (holds && !PANICKED.swap(true, Ordering::Relaxed)).then_some(Sabotage::Panic)
+}
+
+/// The spans of each trace, by name; the topics' names are cut off.
+fn trees(spans: Vec<Span>) -> BTreeMap<String, BTreeMap<String, Vec<Span>>> {
+    let mut trees = BTreeMap::<_, BTreeMap<_, Vec<_>>>::new();
+    for span in spans {
+        let name = span.name.split(' ').next().unwrap_or_default().to_owned();
+        let tree = trees.entry(span.trace.clone()).or_default();
+        tree.entry(name).or_default().push(span);
+    }
+    trees
+}
+
+#[test]
+fn p9_every_event_is_one_whole_tree_and_its_output_carries_it_on() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        partitions: 4,
+        transformers: 2,
+        poison: Some(panic_once),
+        traces: Some(collector.settings("parentbased_always_off")),
+        ..Terms::default()
+    });
+    let user = |number: usize| match number {
+        5000 => "panic once".to_owned(),
+        number => number.to_string(),
+    };
+    let events = (0..EVENTS).map(|n| (event(&user(n)), context(n, true)));
+    write(&lodger, 4, &events.collect::<Vec<_>>());
+    eventually("all to be produced", || {
+        lodger.records().produced == EVENTS as u64
+    });
+    let outputs = lodger.topics.drain(&lodger.pipes.output);
+    assert_eq!(lodger.spans_dropped(), 0);
+    lodger.move_out();
+
+    let mut trees = trees(collector.spans());
+    assert_eq!(trees.len(), EVENTS);
+    assert_eq!(outputs.len(), EVENTS);
+    for output in &outputs {
+        let onward = carried(output);
+        let tree = trees.remove(&onward.trace.to_string()).expect("its trace");
+        is_whole(&tree, onward);
+        let failed = tree["transform"].iter().filter(|span| span.failed).count();
+        let attempts = tree["transform"].len();
+        if onward.trace == context(5000, true).trace {
+            assert_eq!((attempts, failed), (2, 1), "both attempts are seen");
+            let error = &tree["transform"].iter().find(|span| span.failed);
+            let error = error.expect("the first").attributes.get("error.type");
+            assert_eq!(error.map(String::as_str), Some("panicked"));
+        } else {
+            assert_eq!(attempts, failed + 1, "the last attempt succeeded");
+        }
+    }
+}
+
+/// Names, parents, kinds, times and attributes of an event's tree.
+fn is_whole(tree: &BTreeMap<String, Vec<Span>>, onward: Context) {
+    let only = |name: &str| match &tree.get(name).map(Vec::as_slice) {
+        Some([only]) => only.clone(),
+        other => panic!("one {name} in {other:?}"),
+    };
+    let (process, send, aggregate) = (only("process"), only("send"), only("aggregate"));
+    let sender = SpanId(onward.trace.0 as u64);
+    assert_eq!(process.parent, sender.to_string());
+    assert_eq!(process.kind, CONSUMER);
+    assert_eq!(process.name, "process input");
+    assert_eq!(send.name, "send output");
+    assert_eq!(send.kind, PRODUCER);
+    assert_eq!(
+        send.id,
+        onward.span.to_string(),
+        "the output goes on from it"
+    );
+    assert!(onward.sampled);
+    for child in [&send, &aggregate].into_iter().chain(&tree["transform"]) {
+        assert_eq!(child.parent, process.id);
+        assert!(process.begun <= child.begun && child.begun <= child.ended);
+    }
+    assert!(process.ended >= send.ended);
+    assert_eq!(aggregate.kind, INTERNAL);
+    let last = tree["transform"].iter().find(|span| !span.failed);
+    assert!(
+        last.expect("one that succeeded").events.len() > 3,
+        "its steps"
+    );
+    for (name, value) in [
+        ("messaging.system", "kafka"),
+        ("messaging.operation.name", "process"),
+        ("messaging.operation.type", "process"),
+        ("messaging.destination.name", "input"),
+        ("messaging.consumer.group.name", "group"),
+        ("messaging.client.id", "test"),
+        ("greenroom.actor", "consumer"),
+    ] {
+        assert_eq!(
+            process.attributes.get(name).map(String::as_str),
+            Some(value)
+        );
+    }
+    let number = (onward.trace.0 - 1) as usize;
+    let at = [
+        "messaging.destination.partition.id",
+        "messaging.kafka.offset",
+    ];
+    let at = at.map(|name| process.attributes[name].as_str());
+    assert_eq!(at, [&*(number % 4).to_string(), &*(number / 4).to_string()]);
+    assert!(process.attributes.contains_key("greenroom.generation"));
+    assert_eq!(send.attributes["messaging.destination.name"], "output");
+    assert!(!process.failed && !send.failed && !aggregate.failed);
+}
+
+#[test]
+fn p6_what_is_rejected_is_traced_whatever_the_ratio_but_not_without_end() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        traces: Some(collector.settings("parentbased_always_off")),
+        ..Terms::default()
+    });
+    let good = (0..100).map(|n| (event("good"), context(n, false)));
+    let bad = (100..300).map(|n| ("no JSON".to_owned(), context(n, false)));
+    write(&lodger, 1, &good.chain(bad).collect::<Vec<_>>());
+    eventually("all to be committed", || lodger.committed() == 300);
+    let letters = lodger.topics.drain(&lodger.pipes.dead_letters);
+    let outputs = lodger.topics.drain(&lodger.pipes.output);
+    lodger.move_out();
+
+    for output in &outputs {
+        let number = carried(output).trace.0 as usize - 1;
+        assert_eq!(carried(output), context(number, false), "untouched");
+    }
+    let trees = trees(collector.spans());
+    assert!(!trees.is_empty());
+    let traced = letters.iter().filter(|letter| carried(letter).sampled);
+    assert_eq!(traced.clone().count(), trees.len());
+    let mut seconds = BTreeMap::<u64, usize>::new();
+    for letter in traced {
+        let onward = carried(letter);
+        let tree = &trees[&onward.trace.to_string()];
+        for name in ["process", "transform", "dead-letter"] {
+            let [span] = &tree[name][..] else {
+                panic!("one {name}");
+            };
+            assert!(span.failed);
+            assert_eq!(span.attributes["error.type"], "invalid_json");
+        }
+        assert_eq!(tree["send"][0].name, "send dead-letters");
+        assert_eq!(tree["send"][0].id, onward.span.to_string());
+        let second = tree["transform"][0].ended / 1_000_000_000;
+        *seconds.entry(second).or_default() += 1;
+    }
+    assert!(seconds.values().all(|traced| *traced <= 10), "{seconds:?}");
+}
+
+#[test]
+fn p10_no_span_holds_anything_of_a_record() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        poison: Some(|value| value.ends_with(b"S3CRET-poison").then_some(Sabotage::Panic)),
+        traces: Some(collector.settings("always_on")),
+        ..Terms::default()
+    });
+    let values = [
+        event("S3CRET-user"),
+        event("S3CRET-ip").replace("10.0.0.1", "S3CRET-address"),
+        event("S3CRET-time").replace("1694479551", "\"S3CRET-timestamp\""),
+        r#"{"S3CRET-name":"S3CRET-value"}"#.to_owned(),
+        "S3CRET-no-json".to_owned(),
+        "S3CRET-poison".to_owned(),
+    ];
+    let headers = OwnedHeaders::new()
+        .insert(Header {
+            key: "S3CRET-header",
+            value: Some("S3CRET-header-value"),
+        })
+        .insert(Header {
+            key: "tracestate",
+            value: Some("vendor=S3CRET-state"),
+        })
+        .insert(Header {
+            key: "baggage",
+            value: Some("user=S3CRET-baggage"),
+        });
+    lodger.topics.produce(values.iter().map(|value| {
+        BaseRecord::to(&lodger.pipes.input)
+            .partition(0)
+            .key(b"S3CRET-key".as_slice())
+            .payload(value.as_bytes())
+            .headers(headers.clone())
+    }));
+    eventually("all to be committed", || lodger.committed() == 6);
+    let outputs = lodger.topics.drain(&lodger.pipes.output);
+    lodger.move_out();
+
+    assert_eq!(
+        header(&outputs[0], "tracestate"),
+        Some("vendor=S3CRET-state"),
+        "it goes on with the record"
+    );
+    let everything = collector.everything();
+    assert!(everything.contains("poison") && everything.contains("invalid_ip"));
+    assert!(!everything.contains("S3CRET"), "{everything}");
+}
+
+#[test]
+fn polls_and_commits_are_traced_as_calls_of_the_client() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        traces: Some(collector.settings("parentbased_always_on")),
+        ..Terms::default()
+    });
+    write(&lodger, 1, &[(event("one"), context(0, true))]);
+    eventually("it to be committed", || lodger.committed() == 1);
+    lodger.move_out();
+
+    let spans = collector.spans();
+    let poll = spans.iter().find(|span| span.name == "poll input");
+    let poll = poll.expect("a poll");
+    assert_eq!((poll.kind, poll.links), (CLIENT, 1), "it brought the event");
+    assert_eq!(poll.attributes["messaging.operation.type"], "receive");
+    let commit = spans.iter().find(|span| span.name == "commit");
+    let commit = commit.expect("a commit");
+    assert_eq!(commit.kind, CLIENT);
+    assert_eq!(commit.attributes["messaging.operation.type"], "settle");
+}
+
+#[test]
+fn p4_p6_a_collector_that_is_away_costs_spans_which_are_counted_and_nothing_else() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", nobody.local_addr().expect("an address"));
+    drop(nobody);
+    let mut lodger = Lodger::move_in(Terms {
+        traces: Some(settings_of_traces(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+        ])),
+        ..Terms::default()
+    });
+    let events = (0..1000).map(|n| (event("good"), context(n, true)));
+    write(&lodger, 1, &events.collect::<Vec<_>>());
+    eventually("all to be committed", || lodger.committed() == 1000);
+    lodger.move_out();
+    assert_eq!(lodger.spans_dropped(), 4000, "four spans an event");
+}
