@@ -127,9 +127,10 @@ impl Actor for Consumer {
         let (orders, taken) = channel();
         self.orders = Some(orders);
         let (wiring, pulse, actor) = (self.wiring.clone(), self.pulse.beside(), ctx.address());
+        let span = tracing::Span::current();
         let thread = thread::Builder::new()
             .name("reading".to_owned())
-            .spawn(move || live(wiring, pulse, taken, &actor));
+            .spawn(move || span.in_scope(|| live(wiring, pulse, taken, &actor)));
         if let Err(error) = thread {
             self.pulse
                 .fail(format!("no thread can be had: {}", error.kind()));

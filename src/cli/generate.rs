@@ -1,8 +1,6 @@
 //! `greenroom generate`: login events to look at.
 
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -11,15 +9,15 @@ use super::setup::{Key, Setup};
 use super::signals::Stops;
 use super::{Failure, Outcome, running, start_log};
 use crate::generator::{Event, Generator, Kind, Pace, Profile};
-use crate::kafka::{self, NewRecord, Report, SendError, Tag};
+use crate::kafka::SendError;
 use crate::supervision::{Clock, Moment, SystemClock};
 
-/// For one question to the broker, and for the last records to be acknowledged.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Of that patience, as long as nothing else is looked after.
-const SLICE: Duration = Duration::from_millis(100);
-/// How long to wait for room where librdkafka's queue is full.
-const ROOM: Duration = Duration::from_millis(20);
+mod sender;
+
+pub use sender::Sender;
+
+/// For the last spans.
+const FLUSH: Duration = Duration::from_secs(5);
 const KINDS: [&str; 3] = ["usual", "sample", "hostile"];
 
 pub fn command() -> Command {
@@ -62,8 +60,16 @@ pub fn run(args: &ArgMatches) -> Outcome {
     let order = Order::read(args)?;
     let topic = args.get_one::<String>("topic");
     let topic = topic.unwrap_or(&setup.pipeline.input_topics()[0]);
-    let sender = Sender::connect(&setup.kafka(), topic).map_err(running)?;
-    actix::System::new().block_on(order.fulfil(&sender))
+    let mut names = setup.names();
+    names.inputs = vec![topic.as_str().into()];
+    // Nothing but the log tells of what is lost here.
+    let exporter = setup.exporter(names, Arc::new(|_| ()))?;
+    let sender = Sender::connect(&setup.kafka(), topic, exporter.tracer()).map_err(running)?;
+    actix::System::new().block_on(async {
+        let end = order.fulfil(&sender).await;
+        exporter.flush(FLUSH).await;
+        end
+    })
 }
 
 struct Order {
@@ -139,103 +145,6 @@ impl Order {
             tokio::time::sleep(wait).await;
         }
         Ok(())
-    }
-}
-
-/// A producer to one topic; records without a key go round its partitions.
-pub struct Sender {
-    client: kafka::Producer,
-    partitions: i32,
-    next: Cell<i32>,
-    /// Events that were refused.
-    failed: Arc<AtomicUsize>,
-}
-
-impl Sender {
-    pub fn connect(settings: &kafka::Settings, topic: &str) -> Result<Sender, kafka::Error> {
-        let failed = Arc::new(AtomicUsize::new(0));
-        let counted = failed.clone();
-        let client = kafka::Producer::new(settings, &[topic], move |report| match report {
-            Report::Error(error) => tracing::warn!(%error, "trouble with the brokers"),
-            Report::Receipts(receipts) => {
-                let refused = receipts.iter().filter(|receipt| receipt.is_failure());
-                counted.fetch_add(refused.count(), Ordering::Relaxed);
-            }
-        })?;
-        let partitions = client.partition_count(0, PATIENCE)?;
-        Ok(Sender {
-            client,
-            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
-            next: Cell::new(0),
-            failed,
-        })
-    }
-
-    /// Waits where librdkafka has no room.
-    pub async fn send(&self, event: &Event) -> Result<(), SendError> {
-        let partition = self.partition(event);
-        loop {
-            match self.try_send(event, partition) {
-                Err(SendError::QueueFull) => tokio::time::sleep(ROOM).await,
-                answer => return answer,
-            }
-        }
-    }
-
-    /// As [`Sender::send`], on a thread that may block.
-    pub fn send_blocking(&self, event: &Event) -> Result<(), SendError> {
-        let partition = self.partition(event);
-        loop {
-            match self.try_send(event, partition) {
-                Err(SendError::QueueFull) => std::thread::sleep(ROOM),
-                answer => return answer,
-            }
-        }
-    }
-
-    fn try_send(&self, event: &Event, partition: Option<i32>) -> Result<(), SendError> {
-        let headers = event.headers.iter();
-        let record = NewRecord {
-            key: event.key.as_deref(),
-            value: event.value.as_deref(),
-            timestamp: None,
-            headers: headers.map(|(name, value)| (name.as_bytes(), Some(value.as_slice()))),
-        };
-        self.client.send(0, partition, record, Tag::new(1, 0))
-    }
-
-    /// Sends what is still here, and waits until it is acknowledged.
-    pub fn flush(&self) -> Result<(), kafka::Error> {
-        self.client.flush(PATIENCE)
-    }
-
-    /// As [`Sender::flush`], and yields meanwhile, so that signals are heard.
-    async fn deliver(&self) -> Result<(), kafka::Error> {
-        let mut flushed = self.client.flush(SLICE);
-        if flushed.is_err() {
-            let events = self.client.pending();
-            tracing::info!("waiting for {events} events to be acknowledged; Ctrl+C ends that");
-        }
-        let clock = SystemClock::new();
-        while flushed.is_err() && clock.now().since(Moment::START) < PATIENCE {
-            tokio::task::yield_now().await;
-            flushed = self.client.flush(SLICE);
-        }
-        flushed
-    }
-
-    /// Events that were refused, or are not acknowledged yet.
-    fn undelivered(&self) -> usize {
-        self.client.pending() + self.failed.load(Ordering::Relaxed)
-    }
-
-    /// A key decides by itself.
-    fn partition(&self, event: &Event) -> Option<i32> {
-        event.key.is_none().then(|| {
-            let partition = self.next.get();
-            self.next.set((partition + 1) % self.partitions);
-            partition
-        })
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Failure, Outcome, running};
 use crate::counts::Snapshot;
 use crate::status::{Board, Identity, State};
 use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
-use crate::telemetry::traces::{Exporter, Names, Service, Tracer};
+use crate::telemetry::traces::{Exporter, Tracer};
 use crate::topology::{Books, House, OutputTopic, Plan};
 use crate::web;
 
@@ -121,25 +121,11 @@ pub fn plan(
     }
 }
 
-/// Sends spans, where the settings say whereto.
+/// Sends spans, where the settings say whereto; the board counts those that are lost.
 pub fn exporter(setup: &Setup, board: &Board) -> Result<Exporter, Failure> {
-    let (traces, pipeline) = (&setup.config.traces, &setup.pipeline);
-    let instance = &setup.config.kafka.instance;
-    let service = Service {
-        name: traces.service_name.clone(),
-        instance: instance.clone(),
-    };
-    let shared = |names: &[String]| names.iter().map(|name| (&**name).into()).collect();
-    let names = Names {
-        inputs: shared(pipeline.input_topics()),
-        outputs: shared(pipeline.topics()),
-        steps: pipeline.steps().map(Into::into).collect(),
-        group: pipeline.group().into(),
-        client_id: (&**instance).into(),
-    };
     let board = board.clone();
-    let loss = Arc::new(move |spans| board.spans_dropped(spans));
-    Exporter::start(traces, &service, names, loss).map_err(running)
+    let loss = move |spans| board.spans_dropped(spans);
+    setup.exporter(setup.names(), Arc::new(loss))
 }
 
 /// Restarts the pipeline as a whole where one actor's restarts do not help; resolves to the reason

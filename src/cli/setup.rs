@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use clap::ArgMatches;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Failure;
+use super::{Failure, running};
 use crate::config::{self, Config, Host, PipelineFile, Sources};
 use crate::kafka;
 use crate::pipeline::{Compiled, Options, Spec, preset};
 use crate::supervision::RestartLimits;
+use crate::telemetry::traces::{Exporter, Loss, Names, Service};
 use crate::topology::Limits;
 
 /// Whether a command works on records, and so needs the key that hashes are made with.
@@ -109,6 +110,28 @@ impl Setup {
             period: supervision.restart_period,
             ..RestartLimits::default()
         }
+    }
+
+    /// What spans call things by.
+    pub fn names(&self) -> Names {
+        let shared = |names: &[String]| names.iter().map(|name| (&**name).into()).collect();
+        Names {
+            inputs: shared(self.pipeline.input_topics()),
+            outputs: shared(self.pipeline.topics()),
+            steps: self.pipeline.steps().map(Into::into).collect(),
+            group: self.pipeline.group().into(),
+            client_id: (&*self.config.kafka.instance).into(),
+        }
+    }
+
+    /// Sends spans, where the settings say whereto.
+    pub fn exporter(&self, names: Names, loss: Loss) -> Result<Exporter, Failure> {
+        let traces = &self.config.traces;
+        let service = Service {
+            name: traces.service_name.clone(),
+            instance: self.config.kafka.instance.clone(),
+        };
+        Exporter::start(traces, &service, names, loss).map_err(running)
     }
 
     /// Where the running service is to be asked.

@@ -101,7 +101,12 @@ pub(super) fn begin<A: Actor<Context = Context<A>>>(
     life: Life,
 ) -> io::Result<()> {
     let thread = thread::Builder::new().name(name.to_owned());
+    let incarnation = life.birth.incarnation.number();
+    // An error's span: it is there at whatever level something is logged.
+    let span = tracing::error_span!("actor", actor = name, incarnation);
     thread.spawn(move || {
+        // The thread does nothing else, so all that is logged on it is the actor's.
+        let _entered = span.enter();
         let Life {
             birth,
             stop,

@@ -62,7 +62,11 @@ where
     let lines = fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(colour).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
     };
     Ok(Registry::default().with(lines).with(caps()).with(chosen))
 }
@@ -153,6 +157,19 @@ mod tests {
         assert_eq!(line["partition"], "user-login/3");
         assert_eq!(line["target"], "greenroom::kafka");
         assert!(line["timestamp"].is_string());
+    }
+
+    #[test]
+    fn a_line_says_which_actor_it_is_of() {
+        let act = || {
+            let span = tracing::error_span!(target: "greenroom", "actor", actor = "producer");
+            span.in_scope(|| tracing::warn!(target: "greenroom", "away"));
+        };
+        let log = logged(LogFormat::Json, "warn", false, act);
+        let line: Value = serde_json::from_str(&log).expect("one object");
+        assert_eq!(line["span"]["actor"], "producer");
+        let log = logged(LogFormat::Text, "warn", false, act);
+        assert!(log.contains("actor=\"producer\""), "{log}");
     }
 
     #[test]

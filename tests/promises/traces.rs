@@ -1,7 +1,11 @@
 //! One trace an event, through all actors, to the record that goes out; and what may not be in it.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use greenroom::topology::Sabotage;
 use greenroom::trace::{Context, SpanId, TraceId};
@@ -287,7 +291,7 @@ fn polls_and_commits_are_traced_as_calls_of_the_client() {
 
 #[test]
 fn p4_p6_a_collector_that_is_away_costs_spans_which_are_counted_and_nothing_else() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", nobody.local_addr().expect("an address"));
     drop(nobody);
     let mut lodger = Lodger::move_in(Terms {
@@ -303,4 +307,82 @@ fn p4_p6_a_collector_that_is_away_costs_spans_which_are_counted_and_nothing_else
     eventually("all to be committed", || lodger.committed() == 1000);
     lodger.move_out();
     assert_eq!(lodger.spans_dropped(), 4000, "four spans an event");
+}
+
+#[test]
+fn spans_go_over_http_too_with_the_headers_that_are_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let taken = thread::spawn(move || take_request(&listener));
+    let mut lodger = Lodger::move_in(Terms {
+        traces: Some(settings_of_traces(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+        ])),
+        ..Terms::default()
+    });
+    write(&lodger, 1, &[(event("one"), context(0, true))]);
+    eventually("it to be committed", || lodger.committed() == 1);
+    lodger.move_out();
+    assert_eq!(lodger.spans_dropped(), 0);
+
+    let request = taken.join().expect("a request");
+    let text = String::from_utf8_lossy(&request).to_lowercase();
+    assert!(text.starts_with("post /v1/traces http/1.1"), "{text}");
+    assert!(text.contains("api-key: a b\r\n"), "{text}");
+    assert!(text.contains("process input") && text.contains("send output"));
+}
+
+/// One request, with its body; it is answered as a collector would.
+fn take_request(listener: &TcpListener) -> Vec<u8> {
+    let (mut stream, _) = listener.accept().expect("a connection");
+    let mut request = Vec::new();
+    let mut part = [0; 4096];
+    while !is_whole_request(&request) {
+        let read = stream.read(&mut part).expect("more of it");
+        assert!(read > 0, "it ends too early");
+        request.extend_from_slice(&part[..read]);
+    }
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(answer.as_bytes()).expect("it waits");
+    request
+}
+
+fn is_whole_request(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some(head) = text.split_once("\r\n\r\n").map(|(head, _)| head) else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|of| of.parse().ok()).expect("a length");
+    request.len() >= head.len() + 4 + length
+}
+
+#[test]
+fn the_demos_events_are_traced_from_its_generator_on() {
+    let collector = Collector::listen();
+    let output = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .args(["demo", "--seconds", "2", "--rate", "200", "--json"])
+        .env_clear()
+        .envs(collector.environment("parentbased_always_on"))
+        .env("GREENROOM_HTTP_ADDR", "off")
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success(), "{output:?}");
+
+    let spans = collector.spans();
+    let sent = spans.iter().filter(|span| span.name == "send user-login");
+    let sent: Vec<_> = sent.collect();
+    assert!(sent.len() > 100, "{}", sent.len());
+    for root in sent {
+        assert_eq!((root.kind, &*root.parent), (PRODUCER, ""));
+        let mut children = spans.iter().filter(|span| span.parent == root.id);
+        let child = children.next().expect("it was processed");
+        assert_eq!(child.name, "process user-login");
+        assert!(root.begun <= child.begun);
+        assert_eq!(children.next(), None);
+    }
 }

@@ -12,6 +12,7 @@ use crate::cli::generate::{self, unix_seconds};
 use crate::cli::setup::Setup;
 use crate::generator::{Event, Generator, Kind, Pace, Profile};
 use crate::supervision::{Clock, Moment, SystemClock};
+use crate::telemetry::traces::Tracer;
 
 /// One event in so many kills its worker, where there is chaos.
 const POISON_EVERY: u64 = 20_000;
@@ -24,9 +25,9 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub fn start(setup: &Setup, wish: Wish) -> Result<Feed, String> {
+    pub fn start(setup: &Setup, wish: Wish, tracer: Tracer) -> Result<Feed, String> {
         let topic = &setup.pipeline.input_topics()[0];
-        let sender = generate::Sender::connect(&setup.kafka(), topic);
+        let sender = generate::Sender::connect(&setup.kafka(), topic, tracer);
         let sender = sender.map_err(|error| error.to_string())?;
         let poison = wish.chaos.then(|| Chaos::new(wish.seed, 1, POISON_EVERY));
         let (running, stopped) = channel();

@@ -160,7 +160,7 @@ async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     let mut house = House::start(plan).await;
     board.ready(Latch::Topics);
     board.set_state(State::Running);
-    let feed = Feed::start(setup, wish).map_err(running)?;
+    let feed = Feed::start(setup, wish, exporter.tracer()).map_err(running)?;
     let mut stop = Box::pin(signals::stop().map_err(running)?);
     let in_time = tokio::select! {
         failure = show::act(&mut house, &board, wish) => {

@@ -214,3 +214,21 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_of_a_collector_reach_it_decoded() {
+        let export = Export {
+            endpoint: String::new(),
+            protocol: Protocol::Grpc,
+            headers: "api-key=a%20b, other = c=d".to_owned().into(),
+        };
+        let metadata = metadata(&headers(&export));
+        let read = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(read("api-key"), Some("a b"));
+        assert_eq!(read("other"), Some("c=d"));
+    }
+}

@@ -45,8 +45,8 @@ pub(super) enum CallKind {
         records: usize,
     },
     Commit,
-    /// Sent a new record to this topic, as the index in the list: the root of its trace.
-    Send(u16),
+    /// Sent a new record to the first input: the root of its trace.
+    Send,
 }
 
 /// The actors' end.

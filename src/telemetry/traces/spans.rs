@@ -56,7 +56,7 @@ impl SpanMaker {
 
     pub fn call(&self, call: Call) -> SpanData {
         let kind = match call.kind {
-            CallKind::Send(_) => SpanKind::Producer,
+            CallKind::Send => SpanKind::Producer,
             CallKind::Poll { .. } | CallKind::Commit => SpanKind::Client,
         };
         let (name, attributes) = self.describe(call.kind);
@@ -94,8 +94,8 @@ impl SpanMaker {
                 attributes.extend([group, actor]);
                 ("commit".into(), attributes)
             }
-            CallKind::Send(topic) => {
-                let topic = &self.names.outputs[usize::from(topic)];
+            CallKind::Send => {
+                let topic = &self.names.inputs[0];
                 let attributes = self.messaging("send", "send", Some(topic));
                 (format!("send {topic}").into(), attributes)
             }

@@ -101,15 +101,16 @@ impl Tracer {
         inner.is_some_and(|inner| inner.sampler.root.wants(context.trace))
     }
 
-    /// A new record was sent between these times under this context.
-    pub fn sent(&self, context: Context, begun: u64, ended: u64) {
+    /// A new record was sent to the first input between these times under this context.
+    pub fn sent(&self, context: Context, times: (u64, u64), error: Option<&'static str>) {
         if let Some(inner) = &self.0 {
+            let (begun, ended) = times;
             inner.queue.call(Call {
                 context,
-                kind: CallKind::Send(0),
+                kind: CallKind::Send,
                 begun,
                 ended,
-                error: None,
+                error,
                 links: Vec::new(),
             });
         }

@@ -80,11 +80,16 @@ impl Collector {
 
     /// Settings that send spans here, with this sampler.
     pub fn settings(&self, sampler: &str) -> Traces {
-        settings_of_traces(&[
+        settings_of_traces(&self.environment(sampler))
+    }
+
+    /// The same as variables.
+    pub fn environment<'a>(&'a self, sampler: &'a str) -> [(&'a str, &'a str); 3] {
+        [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", &self.address),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("OTEL_TRACES_SAMPLER", sampler),
-        ])
+        ]
     }
 
     pub fn spans(&self) -> Vec<Span> {
