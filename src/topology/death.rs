@@ -53,9 +53,10 @@ impl Death {
         let Some(index) = batch.stopped_at_index() else {
             return;
         };
-        if restarted.blamed {
-            self.tracer.insist(batch, index, now);
+        if !restarted.blamed {
+            return batch.log().void(incarnation, exit, now);
         }
+        self.tracer.insist(batch, index, now);
         let context = batch.log().note(index, |journey| {
             journey.begin_unless_begun(self.worker, incarnation, batch.begun());
             journey.here()

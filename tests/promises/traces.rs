@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use greenroom::topology::Sabotage;
 use greenroom::trace::{Context, SpanId, TraceId};
@@ -215,6 +216,56 @@ fn p6_what_is_rejected_is_traced_whatever_the_ratio_but_not_without_end() {
         *seconds.entry(second).or_default() += 1;
     }
     assert!(seconds.values().all(|traced| *traced <= 10), "{seconds:?}");
+}
+
+fn poison(value: &[u8]) -> Option<Sabotage> {
+    let holds = |word: &[u8]| value.windows(word.len()).any(|window| window == word);
+    if holds(b"\"panic\"") {
+        Some(Sabotage::Panic)
+    } else if holds(b"\"hang\"") {
+        // Longer than the test: the thread keeps its share of the batch to the end.
+        Some(Sabotage::Hang(Duration::from_secs(60)))
+    } else {
+        None
+    }
+}
+
+#[test]
+fn p5_p6_a_record_that_kills_its_workers_is_traced_whatever_the_ratio() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_secs(1),
+        poison: Some(poison),
+        traces: Some(collector.settings("parentbased_always_off")),
+        ..Terms::default()
+    });
+    let users = ["a", "panic", "b", "hang", "c"].into_iter().enumerate();
+    let events = users.map(|(n, user)| (event(user), context(n, false)));
+    write(&lodger, 1, &events.collect::<Vec<_>>());
+    eventually("all to be committed", || lodger.committed() == 5);
+    lodger.move_out();
+
+    let trees = trees(collector.spans());
+    assert_eq!(trees.len(), 2, "its neighbours are not: {trees:?}");
+    let panicked = ["panicked"; 3];
+    let hung = ["hung"; 3];
+    for (number, failures) in [
+        // It was judged already, each time in vain, when its neighbour took the worker down.
+        (1, [&panicked[..], &hung].concat()),
+        (3, hung.to_vec()),
+    ] {
+        let tree = &trees[&context(number, false).trace.to_string()];
+        let errors = |name: &str| -> Vec<&str> {
+            let spans = tree[name].iter();
+            spans
+                .map(|span| span.attributes["error.type"].as_str())
+                .collect()
+        };
+        assert_eq!(errors("transform"), [&failures[..], &["poison"]].concat());
+        assert_eq!(errors("process"), ["poison"]);
+        assert_eq!(errors("dead-letter"), ["poison"]);
+        assert_eq!(tree["send"][0].name, "send dead-letters");
+    }
 }
 
 #[test]
