@@ -57,6 +57,16 @@ pub struct Choice {
     pub choose: Option<fn(&mut Config)>,
 }
 
+/// A [`Kind::Duration`]'s range, in milliseconds.
+pub(super) const fn millis(from: u64, to: u64) -> RangeInclusive<Duration> {
+    Duration::from_millis(from)..=Duration::from_millis(to)
+}
+
+/// The same in seconds.
+pub(super) const fn secs(from: u64, to: u64) -> RangeInclusive<Duration> {
+    Duration::from_secs(from)..=Duration::from_secs(to)
+}
+
 impl Setting {
     /// The key in a pipeline file's `[settings]`, where it may stand there.
     pub fn key(&self) -> Option<String> {

@@ -1,13 +1,10 @@
 //! The table of all settings, in the order in which people are shown them.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use super::setting::{
     Choice,
     Fallback::{OfHost, Unset, Value},
     Given::{Argument, Environment, Flag},
-    Kind, Setting,
+    Kind, Setting, millis, secs,
 };
 use super::{CountsStore, Delivery, HashKey, LogFormat, RedisUrl, WorkerKey, parse, traces};
 
@@ -37,14 +34,6 @@ pub fn group(text: &str) -> Result<String, &'static str> {
 
 /// What is listed of a secret that has nothing to show.
 const SET: &str = "(set)";
-
-const fn millis(from: u64, to: u64) -> RangeInclusive<Duration> {
-    Duration::from_millis(from)..=Duration::from_millis(to)
-}
-
-const fn secs(from: u64, to: u64) -> RangeInclusive<Duration> {
-    Duration::from_secs(from)..=Duration::from_secs(to)
-}
 
 /// Which pipeline to run: it is needed before the others, as its file may set some of them.
 pub(super) const PIPELINE: Setting = Setting {
