@@ -86,6 +86,7 @@ impl Setup {
             instance: kafka.instance.clone(),
             static_membership: kafka.static_membership,
             budget: self.config.flow.in_flight_bytes,
+            transactional_id: None,
             properties: exposed(&kafka.properties.common),
             consumer_properties: exposed(&kafka.properties.consumer),
             producer_properties: exposed(&kafka.properties.producer),

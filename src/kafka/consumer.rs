@@ -22,7 +22,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::context::{ControlEvent, Inbox};
 use super::fetch::{Fetch, Message};
 use super::native::{Queue, Topic, milliseconds};
-use super::{ClientError, Code, Error, Settings, TopicPartition, properties};
+use super::{ClientError, Code, Error, Membership, Settings, TopicPartition, properties};
 
 /// How long a call to librdkafka's own thread may take; it needs no broker.
 const LOCAL_CALL: Duration = Duration::from_secs(5);
@@ -320,6 +320,16 @@ impl Consumer {
         self.base.assignment_lost()
     }
 
+    /// Who we are in the group, for offsets that go with a transaction; None where the partitions
+    /// are not ours any more. To be taken while every partition that it is meant for is ours: not
+    /// given back yet, nor answered for in a rebalance under way.
+    pub fn membership(&self) -> Option<Membership> {
+        let membership = Membership::of(self.base.client().native_ptr());
+        // In this order: whoever loses the assignment forgets its membership first, on one thread
+        // with the answer to that question.
+        membership.filter(|_| !self.assignment_lost())
+    }
+
     /// Leaves the group and ends the client, giving unanswered rebalances up. Dropping does the
     /// same without a bound.
     ///
@@ -399,7 +409,7 @@ fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
     list
 }
 
-fn with_offsets(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
+pub(super) fn with_offsets(offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {
         list.add_partition_offset(

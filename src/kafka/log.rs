@@ -163,6 +163,7 @@ impl Writer {
                         return Err(Error::call(CALL, Code::MessageSizeTooLarge));
                     }
                     SendError::QueueFull => return Err(Error::call(CALL, Code::QueueFull)),
+                    SendError::Aborting => return Err(Error::call(CALL, Code::State)),
                     SendError::Fatal(code) | SendError::Other(code) => {
                         return Err(Error::call(CALL, code));
                     }

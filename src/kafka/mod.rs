@@ -5,6 +5,7 @@
 //!   errors into [`ControlEvent`]s that are answered later, from the polling thread, never inside
 //!   a callback.
 //! - [`Producer`] copies records into librdkafka and reports deliveries in bulk, by ticket.
+//! - Its [transactions](Remedy) take what was produced and the offsets of what was read together.
 //! - [`Log`] appends to a topic and reads it to its end.
 //! - [`Admin`] looks for topics and rights, and makes topics.
 //! - [`EmbeddedBroker`] is a broker inside the process, for the demo and the tests.
@@ -31,6 +32,7 @@ mod producer;
 pub mod properties;
 mod receipt;
 mod rights;
+mod transaction;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ pub use properties::Settings;
 pub use rdkafka::types::RDKafkaErrorCode as Code;
 pub use receipt::{Receipt, Tag};
 pub use rights::{Right, Rights};
+pub use transaction::{Membership, Remedy, TransactionError};
 
 /// A partition of a topic, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -212,7 +212,7 @@ impl Drop for Event {
 
 /// # Safety
 /// `string` is null or a C string.
-unsafe fn text(string: *const std::ffi::c_char) -> String {
+pub(super) unsafe fn text(string: *const std::ffi::c_char) -> String {
     if string.is_null() {
         return String::new();
     }

@@ -41,6 +41,9 @@ pub enum SendError {
     /// Larger than `message.max.bytes` allows; see [`Producer::max_message_bytes`].
     #[error("the record is larger than the producer may send")]
     TooLarge,
+    /// A record before it failed, or an offset: the transaction can only be aborted.
+    #[error("the transaction has failed")]
+    Aborting,
     /// The producer is of no further use.
     #[error("the producer has failed for good: {0}")]
     Fatal(Code),
@@ -53,6 +56,7 @@ impl SendError {
         match code {
             Code::QueueFull => SendError::QueueFull,
             Code::MessageSizeTooLarge => SendError::TooLarge,
+            Code::State => SendError::Aborting,
             Code::Fatal | Code::Fenced => SendError::Fatal(code),
             other => SendError::Other(other),
         }
@@ -234,7 +238,7 @@ impl Producer {
         debug_assert_eq!(result, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR);
     }
 
-    fn native(&self) -> *mut RDKafka {
+    pub(super) fn native(&self) -> *mut RDKafka {
         self.client.native_ptr()
     }
 }

@@ -4,6 +4,8 @@
 //! need. A user's property that the last layer would override is refused by the settings before
 //! it gets here, so that nobody believes it is in force.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -21,11 +23,33 @@ pub struct Settings {
     pub static_membership: bool,
     /// Bytes in flight allowed in the house; librdkafka's queues are a share of it (P4).
     pub budget: usize,
+    /// Where the producer's records become visible by transactions (P12). Two producers of one id
+    /// fence each other.
+    pub transactional_id: Option<String>,
     /// Users' properties for all clients.
     pub properties: Vec<(String, String)>,
     pub consumer_properties: Vec<(String, String)>,
     pub producer_properties: Vec<(String, String)>,
 }
+
+impl Settings {
+    /// The same for a producer with transactions. Its id is the instance's own within the group,
+    /// and stays the same through restarts, which so end what was left behind.
+    pub fn transactional(mut self) -> Self {
+        self.transactional_id = Some(format!("{}-{}", self.group, self.instance));
+        self
+    }
+
+    /// How old a transaction may grow: half of what the broker allows, so that there is time to
+    /// abort it, since a broker that does so fences the producer. None without transactions.
+    pub fn longest_transaction(&self) -> Option<Duration> {
+        let config = self.transactional_id.is_some().then(|| producer(self))?;
+        let timeout = config.get(TRANSACTION_TIMEOUT)?.parse().ok()?;
+        Some(Duration::from_millis(timeout) / 2)
+    }
+}
+
+const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// The broker's default limit in bytes. librdkafka's own is lower and would refuse, on this side,
 /// records that a topic takes.
@@ -77,6 +101,9 @@ pub fn consumer(settings: &Settings) -> ClientConfig {
 /// a key; for those without, the caller names the partition (P2).
 pub fn producer(settings: &Settings) -> ClientConfig {
     let mut config = base(settings);
+    if settings.transactional_id.is_some() {
+        config.set(TRANSACTION_TIMEOUT, "60000");
+    }
     set(
         &mut config,
         [
@@ -100,6 +127,9 @@ pub fn producer(settings: &Settings) -> ClientConfig {
             ("partitioner", "murmur2"),
         ],
     );
+    if let Some(id) = &settings.transactional_id {
+        transactional(&mut config, id);
+    }
     // Half of the budget waits here at most, then sends report a full queue: even an empty one is
     // full to a record larger than the queue, so the largest must fit. librdkafka spends some 300
     // bytes on each message beside its content, hence the bound on their number.
@@ -144,6 +174,20 @@ pub fn reader(settings: &Settings) -> ClientConfig {
         config.remove(property);
     }
     config
+}
+
+/// A transaction has an end, and so has a record's delivery: librdkafka derives it where it is not
+/// said. A request must end before its transaction does, or librdkafka refuses the settings.
+fn transactional(config: &mut ClientConfig, id: &str) {
+    config.set("transactional.id", id);
+    config.remove("message.timeout.ms");
+    let number = |property| -> Option<u64> { config.get(property)?.parse().ok() };
+    let times = (number(TRANSACTION_TIMEOUT), number("socket.timeout.ms"));
+    if let (Some(transaction), Some(socket)) = times
+        && transaction < socket
+    {
+        config.set("socket.timeout.ms", transaction.to_string());
+    }
 }
 
 /// Whether librdkafka takes these settings, for all clients there are.
@@ -367,6 +411,21 @@ mod tests {
             config.get("partition.assignment.strategy"),
             Some("cooperative-sticky")
         );
+    }
+
+    #[test]
+    fn p12_a_transaction_bounds_its_requests_and_deliveries() {
+        let mut settings = settings();
+        settings.transactional_id = Some("g-i".into());
+        let config = producer(&settings);
+        assert_eq!(config.get("transactional.id"), Some("g-i"));
+        assert_eq!(config.get("socket.timeout.ms"), Some("10000"));
+        assert_eq!(config.get("message.timeout.ms"), None);
+        settings.producer_properties = vec![pair("transaction.timeout.ms", "5000")];
+        let config = producer(&settings);
+        assert_eq!(config.get("socket.timeout.ms"), Some("5000"));
+        let longest = settings.longest_transaction();
+        assert_eq!(longest, Some(Duration::from_millis(2500)));
     }
 
     #[test]

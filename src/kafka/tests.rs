@@ -4,6 +4,7 @@ mod closing;
 mod consumer;
 mod producer;
 mod real;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;

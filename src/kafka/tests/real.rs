@@ -5,7 +5,7 @@ use super::*;
 use crate::kafka::admin::TopicPlan;
 
 /// A real broker, with a new topic.
-fn real(partitions: i32, config: &[(&str, &str)]) -> (Settings, String) {
+pub(super) fn real(partitions: i32, config: &[(&str, &str)]) -> (Settings, String) {
     let brokers = std::env::var("KAFKA_BROKERS").expect("KAFKA_BROKERS names a real broker");
     let settings = settings(&brokers);
     let plan = TopicPlan {
