@@ -19,17 +19,18 @@ pub use crate::actors::sabotage::{Poison, Sabotage};
 
 use crate::actors::aggregator::{self, PublishLast};
 use crate::actors::consumer::{self, Order, Seat};
-use crate::actors::producer::{self, Flush};
+use crate::actors::producer::{self, AtLeastOnce, Committer, ExactlyOnce, Flush};
 use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Fences, Producer, Reports, Transformer, error_router,
     transformer,
 };
+use crate::config::Delivery;
 use crate::flow::{Abandoned, Bench, Budget, Generations, Marks, Report, Suspects};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
 use crate::supervision::{
-    Ended, Escalation, Escalations, Exit, Handle, Remedy, RestartLimits, Restarted, Spec,
+    Ended, Escalation, Escalations, Exit, Handle, Pulse, Remedy, RestartLimits, Restarted, Spec,
     Supervisor, SupervisorConfig, SystemClock,
 };
 use crate::telemetry::traces::Tracer;
@@ -41,6 +42,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Plan {
     pub kafka: kafka::Settings,
+    pub delivery: Delivery,
     pub pipeline: Compiled,
     /// The pipeline's topics to write to, in its order.
     pub outputs: Vec<OutputTopic>,
@@ -128,15 +130,43 @@ impl House {
     }
 
     fn producer(&self) -> Spec<Producer> {
+        match self.plan.delivery {
+            Delivery::AtLeastOnce => {
+                let reports = self.reports.clone();
+                let committer = move |_| AtLeastOnce::new(reports.clone());
+                self.producer_with(self.plan.kafka.clone(), committer)
+            }
+            Delivery::ExactlyOnce => {
+                let kafka = self.plan.kafka.clone().transactional();
+                let terms = producer::Terms {
+                    inputs: self.plan.pipeline.input_topics().to_vec(),
+                    longest: kafka.longest_transaction().unwrap_or(Duration::MAX),
+                    reports: self.reports.clone(),
+                    board: self.plan.board.clone(),
+                };
+                let committer = move |pulse| ExactlyOnce::new(pulse, terms.clone());
+                self.producer_with(kafka, committer)
+            }
+        }
+    }
+
+    fn producer_with<C: Committer + 'static>(
+        &self,
+        kafka: kafka::Settings,
+        committer: impl Fn(Pulse) -> C + Send + Sync + 'static,
+    ) -> Spec<Producer> {
         let wiring = producer::Wiring {
-            kafka: self.plan.kafka.clone(),
+            kafka,
             topics: self.plan.outputs.clone(),
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
             fences: self.fences.clone(),
             flush: self.plan.drain,
         };
-        let make = move |pulse| Producer::new(pulse, wiring.clone());
+        let make = move |pulse: Pulse| {
+            let committer = Box::new(committer(pulse.clone()));
+            Producer::new(pulse, wiring.clone(), committer)
+        };
         self.spec(&self.producer, "producer", make)
             .on_restart(self.rewind("producer"))
             .drain_by(|producer| {
@@ -233,7 +263,7 @@ impl House {
         &self,
         handle: &Handle<A>,
         role: &'static str,
-        make: impl Fn(crate::supervision::Pulse) -> A + Send + Sync + 'static,
+        make: impl Fn(Pulse) -> A + Send + Sync + 'static,
     ) -> Spec<A> {
         Spec::new(handle, role, move |birth| Ok(make(birth.pulse)))
             .limits(self.plan.restarts)

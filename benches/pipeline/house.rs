@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use greenroom::config::Delivery;
 use greenroom::counts::Memory;
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
 use greenroom::status::{Board, Identity};
@@ -62,6 +63,7 @@ fn plan(ground: &Ground, pipeline: Compiled, board: &Board) -> Plan {
         partitions: PARTITIONS,
     });
     Plan {
+        delivery: Delivery::AtLeastOnce,
         outputs: outputs.collect(),
         dead_letter_bytes: 1_048_588,
         transformers: std::thread::available_parallelism().map_or(1, usize::from),

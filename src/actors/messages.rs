@@ -8,6 +8,7 @@ use crate::counts::Delta;
 use crate::flow::generation::Lease;
 use crate::flow::intake::Dispatch;
 use crate::flow::{Batch, Partition, Suspicion};
+use crate::kafka::Membership;
 use crate::pipeline::Rejection;
 use crate::record::Outgoing;
 
@@ -103,6 +104,20 @@ pub struct Restore {
     pub partition: Partition,
     pub lease: Lease,
     pub start: i64,
+}
+
+/// consumer → producer: the commit interval has passed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Close;
+
+/// consumer → producer: this transaction may be committed, by us as this member of the group; none
+/// where we are no member any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Allow {
+    pub transaction: u64,
+    pub membership: Option<Membership>,
 }
 
 /// consumer → producer, aggregator: some leases are over; forget their work and give it up.

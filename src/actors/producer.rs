@@ -2,21 +2,31 @@
 
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 
-use super::messages::{DeadLetters, Fence, Processed, Summary};
+use super::messages::{Allow, Close, DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Complaints, Fences};
-use crate::flow::outbox::{Kind, Next, Outbox, Ticket};
+use crate::flow::outbox::{Kind, Outbox, Ticket};
 use crate::flow::{Refusal, Report};
 use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
-use crate::record::OutgoingRecord;
 use crate::status::{Board, Latch};
 use crate::supervision::{Pulse, unix_nanos};
+use committer::Progress;
+use sending::send_piece;
+
+mod committer;
+mod exactly_once;
+mod sending;
+
+pub use committer::{AtLeastOnce, Committer};
+pub use exactly_once::{ExactlyOnce, Terms};
 
 /// Where the broker refuses us for good it is asked again so often: somebody may grant the right.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Where the broker was not reached the committer tries again so often.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// The ticket of what belongs to no batch: summaries.
 const NO_BATCH: Ticket = 0;
 
@@ -44,7 +54,10 @@ pub struct Producer {
     pulse: Pulse,
     wiring: Wiring,
     outbox: Outbox,
+    committer: Box<dyn Committer>,
     client: Option<kafka::Producer>,
+    /// The committer waits to try again.
+    again: Option<SpawnHandle>,
     /// The broker has refused us; readiness says so until it takes a record.
     refused: bool,
     complaints: Complaints,
@@ -64,12 +77,14 @@ enum Told {
 pub struct Flush;
 
 impl Producer {
-    pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
+    pub fn new(pulse: Pulse, wiring: Wiring, committer: Box<dyn Committer>) -> Self {
         Producer {
             pulse,
             wiring,
             outbox: Outbox::default(),
+            committer,
             client: None,
+            again: None,
             refused: false,
             complaints: Complaints::default(),
         }
@@ -92,27 +107,58 @@ impl Producer {
         };
         let client = kafka::Producer::new(&self.wiring.kafka, &topics, tell);
         self.client = Some(client.map_err(|error| error.to_string())?);
+        self.committer.renewed();
         if !self.refused {
             self.wiring.board.ready(Latch::Producer);
         }
         Ok(())
     }
 
-    /// Sends as far as librdkafka has room. What it refuses for good ends the actor.
+    /// Sends as far as librdkafka has room, and commits what is due. What it refuses for good ends
+    /// the actor.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        if let Err(reason) = self.send_waiting() {
-            self.fail(ctx, reason);
+        loop {
+            let sent = self.send_waiting();
+            self.report();
+            match sent.and_then(|()| self.advance(ctx)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(reason) => return self.fail(ctx, reason),
+            }
         }
         self.report();
+    }
+
+    /// Whether more may be sent now.
+    fn advance(&mut self, ctx: &mut Context<Self>) -> Result<bool, String> {
+        let (Some(client), None) = (&self.client, self.again) else {
+            return Ok(false);
+        };
+        match self.committer.advance(client, &mut self.outbox) {
+            Ok(Progress::Rests) => Ok(false),
+            Ok(Progress::Moved) => Ok(true),
+            Ok(Progress::Again(error)) => {
+                self.complaints.trouble(&error);
+                let again = ctx.run_later(TRY_AGAIN, |producer, ctx| {
+                    producer.again = None;
+                    producer.pump(ctx);
+                });
+                self.again = Some(again);
+                Ok(false)
+            }
+            Err(error) => self.client_error(error, ctx).map(|()| false),
+        }
     }
 
     fn send_waiting(&mut self) -> Result<(), String> {
         let Some(client) = &self.client else {
             return Ok(());
         };
-        while let Some(next) = self.outbox.next_piece() {
+        let committer = &mut self.committer;
+        while let Some(next) = self.outbox.next_piece(|batch| committer.admits(batch)) {
             let ticket = next.ticket;
             next.batch.log().pass(next.kind.handed(), unix_nanos);
+            committer.sending(next.batch);
             let (upto, stopped) = send_piece(client, &self.wiring.topics, &next);
             self.outbox.handed(ticket, upto);
             match stopped {
@@ -120,6 +166,10 @@ impl Producer {
                 Some(SendError::QueueFull) => return Ok(()),
                 // Its error event says why, and what is to be done.
                 Some(SendError::Fatal(_)) => return Ok(()),
+                Some(SendError::Aborting) => {
+                    committer.abort();
+                    return Ok(());
+                }
                 Some(SendError::TooLarge) => self.outbox.refused(ticket, upto, Refusal::TooLarge),
                 Some(error) => return Err(error.to_string()),
             }
@@ -128,6 +178,9 @@ impl Producer {
     }
 
     fn report(&mut self) {
+        for batch in self.outbox.take_delivered() {
+            self.committer.acknowledged(&batch);
+        }
         for report in self.outbox.take_reports() {
             self.wiring.reports.send(report);
         }
@@ -141,7 +194,10 @@ impl Producer {
         if self.client.take().is_some() {
             ctx.run_later(ASK_AGAIN, |producer, ctx| {
                 match producer.connect(ctx.address()) {
-                    Ok(()) => producer.wiring.reports.send(Report::Rewind),
+                    Ok(()) => {
+                        producer.wiring.reports.send(Report::Rewind);
+                        producer.pump(ctx);
+                    }
                     Err(reason) => producer.fail(ctx, reason),
                 }
             });
@@ -198,8 +254,9 @@ impl Producer {
                 self.outbox
                     .refused(ticket, index as usize, Refusal::TooLarge);
             }
-            // Given up by ourselves: nobody waits for it, or its lane is being read again.
-            Code::PurgeQueue | Code::PurgeInflight => {
+            // Given up by ourselves: nobody waits for it, or its lane is being read again. What has
+            // a time to be delivered in belongs to a transaction, which lives no longer.
+            Code::PurgeQueue | Code::PurgeInflight | Code::MessageTimedOut => {
                 self.outbox.refused(ticket, index as usize, Refusal::Lost);
             }
             code => match Class::of(code) {
@@ -217,42 +274,13 @@ impl Producer {
     }
 }
 
-/// Sends the piece's records from where it stands: up to which it came, and what stopped it.
-fn send_piece(
-    client: &kafka::Producer,
-    topics: &[OutputTopic],
-    next: &Next<'_>,
-) -> (usize, Option<SendError>) {
-    for index in next.from..next.outgoing.len() {
-        // A lease may end in the midst of a piece: not a record more goes out (P3).
-        if !next.batch.is_current() {
-            return (index, None);
-        }
-        let record = next.outgoing.get(index, next.batch.records());
-        let topic = usize::from(record.topic());
-        let partition = partition(&record, next.batch.partition().id, &topics[topic]);
-        let tag = Tag::new(next.ticket, u32::try_from(index).unwrap_or(u32::MAX));
-        if let Err(error) = client.send(topic, partition, NewRecord::from_outgoing(&record), tag) {
-            return (index, Some(error));
-        }
-    }
-    (next.outgoing.len(), None)
-}
-
-/// Without a key the input's partition decides, never chance (P2).
-fn partition(record: &OutgoingRecord<'_>, input: i32, topic: &OutputTopic) -> Option<i32> {
-    match record.key() {
-        Some(_) => None,
-        None => Some(input % topic.partitions),
-    }
-}
-
 impl Actor for Producer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if let Err(reason) = self.connect(ctx.address()) {
-            self.fail(ctx, reason);
+        match self.connect(ctx.address()) {
+            Ok(()) => self.pump(ctx),
+            Err(reason) => self.fail(ctx, reason),
         }
     }
 }
@@ -313,16 +341,35 @@ impl Producer {
 impl Handler<Fence> for Producer {
     type Result = ();
 
-    /// What librdkafka holds of an ended generation is given up with the client: a purge alone
-    /// leaves an idempotent producer with a gap in its sequence numbers, which brokers refuse.
+    /// What librdkafka holds of an ended generation is given up with the client.
     fn handle(&mut self, _: Fence, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
-        if self.outbox.fence() && self.client.is_some() {
+        if self.committer.fence(&mut self.outbox) && self.client.is_some() {
             self.client = None;
             if let Err(reason) = self.connect(ctx.address()) {
                 return self.fail(ctx, reason);
             }
         }
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Close> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        self.committer.close();
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Allow> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, allow: Allow, ctx: &mut Self::Context) {
+        let _busy = self.pulse.clone().busy();
+        self.committer.allow(allow.transaction, allow.membership);
         self.pump(ctx);
     }
 }
@@ -335,6 +382,9 @@ impl Handler<Summary> for Producer {
     fn handle(&mut self, summary: Summary, _: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         let Some(client) = &self.client else { return };
+        if !self.committer.sending_summary() {
+            return;
+        }
         let record = NewRecord::new(None, Some(&summary.value));
         let tag = Tag::new(NO_BATCH, 0);
         if let Err(error) = client.send(usize::from(summary.topic), Some(0), record, tag) {
@@ -350,9 +400,9 @@ impl Handler<Flush> for Producer {
         let pulse = self.pulse.clone();
         let _waiting = pulse.waiting();
         if let Some(client) = &self.client
-            && let Err(error) = client.flush(self.wiring.flush)
+            && let Err(reason) = self.committer.finish(client, self.wiring.flush)
         {
-            self.pulse.fail(error.to_string());
+            self.pulse.fail(reason);
         }
         ctx.stop();
     }

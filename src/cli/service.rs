@@ -25,7 +25,7 @@ pub fn board(setup: &Setup) -> Board {
     let identity = Identity {
         pipeline: setup.pipeline.name().to_owned(),
         group: setup.pipeline.group().to_owned(),
-        delivery: "at-least-once".to_owned(),
+        delivery: setup.config.flow.delivery.name().to_owned(),
     };
     let clock = SystemClock::new();
     Board::new(identity, move || clock.now().since(Moment::START))
@@ -104,6 +104,7 @@ pub fn plan(
     let supervision = &setup.config.supervision;
     Plan {
         kafka: setup.kafka(),
+        delivery: setup.config.flow.delivery,
         pipeline: setup.pipeline.clone(),
         outputs,
         dead_letter_bytes,

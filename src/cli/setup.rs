@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Failure, running};
-use crate::config::{self, Config, Host, PipelineFile, Sources};
+use crate::config::{self, Config, Delivery, Host, PipelineFile, Sources};
 use crate::kafka;
 use crate::pipeline::{Compiled, Options, Spec, preset};
 use crate::supervision::RestartLimits;
@@ -72,10 +72,19 @@ impl Setup {
 
     /// librdkafka has the last word on its own properties.
     fn checked(self) -> Result<Setup, Failure> {
-        match kafka::properties::check(&self.kafka()) {
-            Ok(()) => Ok(self),
-            Err(errors) => Err(Failure::Usage(texts(errors))),
+        let kafka = match self.config.flow.delivery {
+            Delivery::AtLeastOnce => self.kafka(),
+            Delivery::ExactlyOnce => self.kafka().transactional(),
+        };
+        kafka::properties::check(&kafka).map_err(|errors| Failure::Usage(texts(errors)))?;
+        let (interval, longest) = (self.limits().commit_interval, kafka.longest_transaction());
+        if longest.is_some_and(|longest| longest <= interval) {
+            let mistake = format!(
+                "GREENROOM_COMMIT_INTERVAL={interval:?} must be less than half of transaction.timeout.ms in exactly-once"
+            );
+            return Err(Failure::Usage(vec![mistake]));
         }
+        Ok(self)
     }
 
     pub fn kafka(&self) -> kafka::Settings {
@@ -98,7 +107,7 @@ impl Setup {
         Limits {
             batch_records: flow.batch_records,
             batch_wait: flow.batch_wait,
-            commit_interval: flow.commit_interval,
+            commit_interval: flow.commit_interval(),
             drain: self.config.supervision.drain_timeout,
             stall: self.config.supervision.stall_after,
         }

@@ -104,7 +104,16 @@ pub struct Flow {
     pub in_flight_bytes: usize,
     pub batch_records: usize,
     pub batch_wait: Duration,
-    pub commit_interval: Duration,
+    /// None: what suits the delivery.
+    commit_interval: Option<Duration>,
+}
+
+impl Flow {
+    /// Between two commits.
+    pub fn commit_interval(&self) -> Duration {
+        self.commit_interval
+            .unwrap_or(self.delivery.commit_interval())
+    }
 }
 
 /// What goes to the same worker. Splitting a partition by key comes with a later release.
@@ -113,10 +122,32 @@ pub enum WorkerKey {
     Partition,
 }
 
-/// How often a record's result is written. Exactly-once comes with a later release.
+/// How often a record's result is to be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
+    /// Again, where something failed in between.
     AtLeastOnce,
+    /// Once, by whoever reads what is committed only (P12).
+    ExactlyOnce,
+}
+
+impl Delivery {
+    /// As settings and the status name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Delivery::AtLeastOnce => "at-least-once",
+            Delivery::ExactlyOnce => "exactly-once",
+        }
+    }
+
+    /// The commit interval that suits it. Nobody sees a result before its transaction ends, so
+    /// that is soon.
+    fn commit_interval(self) -> Duration {
+        match self {
+            Delivery::AtLeastOnce => Duration::from_secs(1),
+            Delivery::ExactlyOnce => Duration::from_millis(100),
+        }
+    }
 }
 
 /// Where counts live.
@@ -263,7 +294,7 @@ impl Config {
                 in_flight_bytes: 0,
                 batch_records: 0,
                 batch_wait: Duration::ZERO,
-                commit_interval: Duration::ZERO,
+                commit_interval: None,
             },
             counts: Counts {
                 store: CountsStore::Memory,

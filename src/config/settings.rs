@@ -159,7 +159,7 @@ pub static SETTINGS: &[Setting] = &[
             },
             Choice {
                 word: "exactly-once",
-                choose: None,
+                choose: Some(|config| config.flow.delivery = Delivery::ExactlyOnce),
             },
         ]),
     },
@@ -239,10 +239,10 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "GREENROOM_COMMIT_INTERVAL",
         given: Flag("commit-interval"),
-        default: Value("1s"),
-        help: "time between commits of what is settled",
+        default: Unset("1s; 100ms in exactly-once"),
+        help: "time between commits of what is settled; in exactly-once the length of a transaction",
         kind: Kind::Duration(millis(10, 60_000), |config, time| {
-            config.flow.commit_interval = time;
+            config.flow.commit_interval = Some(time);
         }),
     },
     Setting {

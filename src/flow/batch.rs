@@ -120,6 +120,10 @@ impl Batch {
         }
     }
 
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     /// False once the partition was revoked or rewound: the work is void (P3).
     pub fn is_current(&self) -> bool {
         self.lease.is_current()

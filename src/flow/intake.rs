@@ -18,7 +18,7 @@ use super::credit::Permit;
 use super::generation::{Generations, Lease, Tenure};
 use super::ledger::Ledger;
 use super::suspects::Suspects;
-use super::{Generation, Marks, Outcomes, Partition, Refusal, Report};
+use super::{End, Generation, Marks, Outcomes, Partition, Refusal, Report};
 use crate::record::Records;
 
 mod dispatch;
@@ -50,6 +50,8 @@ pub enum Action {
     /// Read the partition again from this offset; records taken before are void.
     Seek(Partition, i64),
     Send(Dispatch),
+    /// All of this transaction is counted: it may be committed.
+    Allow(u64),
     /// Commit these offsets, and say with [`Intake::commit_done`] how it went.
     Commit(Vec<(Partition, i64)>),
     /// All is settled and committed: the drain is complete.
@@ -67,6 +69,8 @@ pub struct Intake {
     lanes: BTreeMap<Partition, Lane>,
     rebalance: Option<Rebalance>,
     committing: bool,
+    /// The transaction that waits for its counts.
+    whole: Option<(u64, Vec<End>)>,
     draining: bool,
     drained: bool,
     actions: Vec<Action>,
@@ -119,6 +123,7 @@ impl Intake {
             lanes: BTreeMap::new(),
             rebalance: None,
             committing: false,
+            whole: None,
             draining: false,
             drained: false,
             actions: Vec::new(),
@@ -215,7 +220,9 @@ impl Intake {
                 worker,
                 incarnation,
             } => self.worker_restarted(worker, incarnation),
-            Report::Rewind => self.rewind_all(),
+            Report::Rewind | Report::Undecided => self.rewind_all(),
+            Report::Whole { transaction, ends } => self.whole = Some((transaction, ends)),
+            Report::Committed(ends) => self.committed_with(&ends),
         }
         self.progress(now);
     }
@@ -246,6 +253,14 @@ impl Intake {
         self.progress(now);
     }
 
+    /// The broker says what is committed, where nobody here knows; it is read again from there.
+    pub fn rewind_to(&mut self, committed: &[(Partition, i64)], now: Duration) {
+        for (partition, offset) in committed {
+            self.ledger.stands_at(*partition, *offset);
+        }
+        self.report(Report::Undecided, now);
+    }
+
     /// Fences everything in flight and reads it again from what is settled.
     pub fn rewind_all(&mut self) {
         let partitions: Vec<_> = self.lanes.keys().copied().collect();
@@ -256,9 +271,33 @@ impl Intake {
 
     /// Carries on what waits for a settlement, a commit or a deadline.
     pub fn progress(&mut self, now: Duration) {
+        self.allow_what_is_counted();
         self.advance_rebalance(now);
         if self.draining && !self.drained && self.rebalance.is_none() {
             self.advance_drain();
+        }
+    }
+
+    /// Nothing of a rewound lane is counted in its old generation: its transaction is aborted.
+    fn allow_what_is_counted(&mut self) {
+        let counted = |(_, ends): &mut (u64, Vec<End>)| {
+            let mut ends = ends.iter();
+            ends.all(|(id, _)| self.ledger.is_counted(*id))
+        };
+        if let Some((transaction, _)) = self.whole.take_if(counted) {
+            self.actions.push(Action::Allow(transaction));
+        }
+    }
+
+    /// What was rewound while the commit was under way is final all the same: not to be made a
+    /// second time (P12).
+    fn committed_with(&mut self, ends: &[End]) {
+        for end in ends {
+            let partition = end.0.partition;
+            if !self.ledger.committed_with(*end) {
+                self.rewind(partition);
+            }
+            self.suspects.forget(partition, end.1);
         }
     }
 

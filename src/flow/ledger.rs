@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Batch, BatchId, Generation, Outcomes, Partition};
+use super::{Batch, BatchId, End, Generation, Outcomes, Partition};
 
 /// Batches not yet settled, per partition, in offset order.
 #[derive(Debug, Default)]
@@ -98,6 +98,37 @@ impl Ledger {
     /// however often it was read (P6).
     pub fn take_outcomes(&mut self) -> Outcomes {
         std::mem::take(&mut self.outcomes)
+    }
+
+    /// Whether the counts of this batch and of all before it are durable. Never so for an old
+    /// generation (P3).
+    pub fn is_counted(&self, id: BatchId) -> bool {
+        let lane = self.lanes.get(&id.partition);
+        let lane = lane.filter(|lane| lane.generation == id.generation);
+        lane.is_some_and(|lane| {
+            let sequences = (lane.first..).zip(&lane.entries);
+            let mut upto = sequences.take_while(|(sequence, _)| *sequence <= id.sequence);
+            upto.all(|(_, entry)| entry.counted)
+        })
+    }
+
+    /// A transaction has committed this batch and all before it, up to `offset` (P12). False where
+    /// the lane was rewound meanwhile and stands below: what it reads again is final already.
+    #[must_use]
+    pub fn committed_with(&mut self, (id, offset): End) -> bool {
+        let Some(lane) = self.lanes.get_mut(&id.partition) else {
+            return true;
+        };
+        let goes_on = lane.generation == id.generation || lane.settled >= offset;
+        lane.stand_at(offset, &mut self.outcomes);
+        goes_on
+    }
+
+    /// The broker says what is committed.
+    pub fn stands_at(&mut self, partition: Partition, offset: i64) {
+        if let Some(lane) = self.lanes.get_mut(&partition) {
+            lane.stand_at(offset, &mut self.outcomes);
+        }
     }
 
     /// What is settled and not known to be committed: the offsets to commit.
@@ -204,6 +235,16 @@ impl Lane {
     fn entry(&mut self, sequence: u64) -> Option<&mut Entry> {
         let index = sequence.checked_sub(self.first)?;
         self.entries.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// All below is final, whatever was heard of it here.
+    fn stand_at(&mut self, offset: i64, outcomes: &mut Outcomes) {
+        while let Some(entry) = self.entries.pop_front_if(|entry| entry.next <= offset) {
+            self.first += 1;
+            outcomes.add(entry.batch.map_or(entry.outcomes, |batch| batch.outcomes()));
+        }
+        self.settled = self.settled.max(offset);
+        self.committed = self.committed.max(offset);
     }
 
     fn settle(&mut self, outcomes: &mut Outcomes) {

@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod outcomes;
 pub mod stalls;
 pub mod suspects;
+pub mod transaction;
 
 pub use abandoned::Abandoned;
 pub use batch::{Batch, BatchId};
@@ -38,6 +39,7 @@ pub use outbox::Outbox;
 pub use outcomes::Outcomes;
 pub use stalls::Stalls;
 pub use suspects::{Suspects, Suspicion};
+pub use transaction::{End, Transaction};
 
 /// A partition of an input topic, the topic as its index in the pipeline's list of inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,4 +84,12 @@ pub enum Report {
     WorkerRestarted { worker: usize, incarnation: u64 },
     /// An actor that had work in its hands was replaced: read everything unsettled again.
     Rewind,
+    /// All of this transaction is acknowledged. Allow its commit once everything up to these ends
+    /// is counted.
+    Whole { transaction: u64, ends: Vec<End> },
+    /// A transaction has committed everything up to these ends.
+    Committed(Vec<End>),
+    /// What a transaction of before came to is known to the broker alone: read again from what it
+    /// says is committed.
+    Undecided,
 }

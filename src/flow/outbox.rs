@@ -30,6 +30,7 @@ pub struct Outbox {
     pieces: BTreeMap<Ticket, Piece>,
     queue: VecDeque<Ticket>,
     tickets: Ticket,
+    delivered: Vec<Arc<Batch>>,
     reports: Vec<Report>,
 }
 
@@ -156,19 +157,24 @@ impl Outbox {
         self.finish(id);
     }
 
-    /// What to hand to librdkafka next. Asks the lease each time: work of an old generation never
-    /// gets there (P3).
-    pub fn next_piece(&mut self) -> Option<Next<'_>> {
-        loop {
-            let ticket = *self.queue.front()?;
-            let live = self.pieces.get(&ticket);
-            if live.is_some_and(|piece| piece.batch.is_current()) {
-                break;
-            }
-            self.queue.pop_front();
-        }
-        let ticket = *self.queue.front()?;
-        self.pieces.get(&ticket).map(|piece| Next {
+    /// What to hand to librdkafka next, of the batches that may be sent now. Asks the lease each
+    /// time: work of an old generation never gets there (P3).
+    pub fn next_piece(&mut self, may_be_sent: impl Fn(&Batch) -> bool) -> Option<Next<'_>> {
+        let live = |ticket: &Ticket| {
+            let piece = self.pieces.get(ticket);
+            piece.filter(|piece| piece.batch.is_current())
+        };
+        while self
+            .queue
+            .pop_front_if(|ticket| live(ticket).is_none())
+            .is_some()
+        {}
+        let mut waiting = self
+            .queue
+            .iter()
+            .filter_map(|ticket| Some((*ticket, live(ticket)?)));
+        let next = waiting.find(|(_, piece)| may_be_sent(&piece.batch));
+        next.map(|(ticket, piece)| Next {
             ticket,
             kind: piece.kind,
             batch: &piece.batch,
@@ -246,6 +252,11 @@ impl Outbox {
         give_up
     }
 
+    /// Batches of which all is acknowledged by now, in the order in which it was.
+    pub fn take_delivered(&mut self) -> Vec<Arc<Batch>> {
+        std::mem::take(&mut self.delivered)
+    }
+
     /// What is to be told the consumer, in order.
     pub fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
@@ -311,22 +322,28 @@ impl Outbox {
     }
 
     fn finish(&mut self, id: BatchId) {
-        if self.shipments.get(&id).is_some_and(Shipment::is_complete) {
-            self.shipments.remove(&id);
-            self.reports.push(Report::Delivered(id));
+        if self.shipments.get(&id).is_some_and(Shipment::is_complete)
+            && let Some(shipment) = self.shipments.remove(&id)
+        {
+            self.delivered.push(shipment.batch);
         }
     }
 
     fn give_up_outstanding(&mut self) {
         let hit = |piece: &&Piece| piece.outstanding > 0;
         let batches: Vec<_> = self.pieces.values().filter(hit).map(Piece::id).collect();
+        self.give_up(batches);
+        self.pieces.retain(|_, piece| piece.outstanding == 0);
+    }
+
+    /// The lanes of these batches are to be read again.
+    pub fn give_up(&mut self, batches: impl IntoIterator<Item = BatchId>) {
         for id in batches {
             if !self.is_broken(id) {
                 self.reports.push(Report::Gap(id));
                 self.break_lane(id);
             }
         }
-        self.pieces.retain(|_, piece| piece.outstanding == 0);
     }
 
     /// Nothing of the lane is sent or reported any more until its next generation. What librdkafka

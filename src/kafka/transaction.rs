@@ -13,7 +13,7 @@ use rdkafka::bindings as ffi;
 
 use super::consumer::with_offsets;
 use super::native::{milliseconds, text};
-use super::{Class, Code, Producer, TopicPartition};
+use super::{ClientError, Code, Producer, TopicPartition};
 
 /// What a step of a transaction that failed asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,20 +27,24 @@ pub enum Remedy {
     Renew,
 }
 
-/// A step of a transaction that failed. The text is librdkafka's: brokers, topics and reasons,
-/// never records (P10).
+/// A step of a transaction that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{call} failed: {text} ({code:?})")]
+#[error("{error}")]
 pub struct TransactionError {
-    call: &'static str,
-    pub code: Code,
-    text: String,
+    pub error: ClientError,
     pub remedy: Remedy,
 }
 
 impl TransactionError {
-    pub fn class(&self) -> Class {
-        Class::of(self.code)
+    fn new(call: &str, code: Code, text: &str, remedy: Remedy) -> Self {
+        TransactionError {
+            error: ClientError {
+                code,
+                fatal: remedy == Remedy::Renew,
+                text: format!("{call} failed: {text}"),
+            },
+            remedy,
+        }
     }
 }
 
@@ -104,11 +108,9 @@ impl Producer {
         bound: Duration,
     ) -> Result<(), TransactionError> {
         let call = "sending offsets with a transaction";
-        let list = with_offsets(offsets).map_err(|error| TransactionError {
-            call,
-            code: error.code().unwrap_or(Code::InvalidArgument),
-            text: error.to_string(),
-            remedy: Remedy::Abort,
+        let list = with_offsets(offsets).map_err(|error| {
+            let code = error.code().unwrap_or(Code::InvalidArgument);
+            TransactionError::new(call, code, &error.to_string(), Remedy::Abort)
         })?;
         // SAFETY: the client, the list and the metadata are alive for all of this call, and
         // librdkafka copies what it keeps.
@@ -157,12 +159,8 @@ fn outcome(call: &'static str, error: *mut ffi::rd_kafka_error_t) -> Result<(), 
             Remedy::Renew
         };
         let string: *const c_char = ffi::rd_kafka_error_string(error);
-        let failure = TransactionError {
-            call,
-            code: ffi::rd_kafka_error_code(error).into(),
-            text: text(string),
-            remedy,
-        };
+        let code = ffi::rd_kafka_error_code(error).into();
+        let failure = TransactionError::new(call, code, &text(string), remedy);
         ffi::rd_kafka_error_destroy(error);
         Err(failure)
     }

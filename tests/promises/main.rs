@@ -18,6 +18,7 @@ mod p08_shutdown;
 mod p09_pass_through;
 mod p11_exact_counts;
 mod p11_stores;
+mod p12_exactly_once;
 mod reference;
 mod reports;
 mod rooms;

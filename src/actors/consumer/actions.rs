@@ -1,7 +1,7 @@
 //! What the intake decides, carried out.
 
 use super::reading::{Reading, reason};
-use crate::actors::messages::{Restore, Work};
+use crate::actors::messages::{Allow, Restore, Work};
 use crate::flow::{Action, Partition};
 use crate::kafka::TopicPartition;
 use crate::supervision::unix_nanos;
@@ -34,6 +34,12 @@ impl Reading {
                     self.wiring.tracer.begin(&dispatch.batch);
                     let worker = &self.wiring.transformers[dispatch.worker];
                     let _ = worker.send(Work::of(dispatch));
+                }
+                Action::Allow(transaction) => {
+                    let _ = self.wiring.producer.send(Allow {
+                        transaction,
+                        membership: self.client.membership(),
+                    });
                 }
                 Action::Commit(offsets) => self.commit(&offsets),
                 Action::Drained => self.drained = true,

@@ -46,6 +46,20 @@ impl Reading {
         Ok(())
     }
 
+    /// Reads everything again from where the broker says that it is committed.
+    pub(super) fn rewind_to_committed(&mut self) -> Result<(), String> {
+        let lanes = self.intake.status().into_iter();
+        let partitions: Vec<_> = lanes.map(|lane| lane.partition).collect();
+        let named: Vec<_> = partitions.iter().map(|of| self.name(*of)).collect();
+        let committed = self.ask(|client| client.committed(&named, ANSWER))?;
+        let known = partitions.into_iter().zip(committed);
+        let known: Vec<_> = known
+            .filter_map(|(of, offset)| Some((of, offset?)))
+            .collect();
+        self.intake.rewind_to(&known, self.now());
+        Ok(())
+    }
+
     fn revoked(&mut self, partitions: &[TopicPartition]) {
         let partitions: Vec<_> = partitions.iter().map(|named| self.unname(named)).collect();
         if self.client.assignment_lost() {

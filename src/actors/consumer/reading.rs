@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::waiting::Waiting;
 use super::{Order, Wiring};
 use crate::actors::Complaints;
-use crate::actors::messages::Hurry;
+use crate::actors::messages::{Close, Hurry};
 use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
 use crate::status::Latch;
@@ -36,7 +36,7 @@ pub struct Reading {
     reports: Receiver<Report>,
     orders: Receiver<Order>,
     clock: SystemClock,
-    commit_due: Duration,
+    committed_at: Duration,
     status_due: Duration,
     abandoned: bool,
 }
@@ -70,7 +70,7 @@ impl Reading {
             reports,
             orders,
             clock: SystemClock::new(),
-            commit_due: Duration::ZERO,
+            committed_at: Duration::ZERO,
             status_due: Duration::ZERO,
             paused: false,
             draining: false,
@@ -113,7 +113,7 @@ impl Reading {
         self.serve_client()?;
         self.take_orders();
         while let Ok(report) = self.reports.try_recv() {
-            self.intake.report(report, self.now());
+            self.hear(report)?;
         }
         self.tell_outcomes();
         self.keep_time()?;
@@ -136,10 +136,20 @@ impl Reading {
         if self.may_read() {
             return self.read();
         }
-        if let Ok(report) = self.reports.recv_timeout(REST) {
-            self.intake.report(report, self.now());
+        match self.reports.recv_timeout(REST) {
+            Ok(report) => self.hear(report),
+            Err(_) => Ok(()),
         }
-        Ok(())
+    }
+
+    fn hear(&mut self, report: Report) -> Result<(), String> {
+        match report {
+            Report::Undecided => self.rewind_to_committed(),
+            report => {
+                self.intake.report(report, self.now());
+                Ok(())
+            }
+        }
     }
 
     fn may_read(&self) -> bool {
@@ -195,8 +205,14 @@ impl Reading {
 
     fn keep_time(&mut self) -> Result<(), String> {
         let now = self.now();
-        if now >= self.commit_due {
-            self.commit_due = now + self.wiring.limits.commit_interval;
+        let mut interval = self.wiring.limits.commit_interval;
+        if self.intake.is_leaving() {
+            // Somebody waits for what is in flight.
+            interval = interval.min(REST);
+        }
+        if now >= self.committed_at + interval {
+            self.committed_at = now;
+            let _ = self.wiring.producer.send(Close);
             self.intake.commit();
         }
         if now >= self.status_due {

@@ -93,7 +93,7 @@ impl Follower {
             admin: Admin::new(&settings)?,
             brokers: settings.brokers,
             own_topics: setup.topics().into_iter().map(str::to_owned).collect(),
-            commit_interval: setup.config.flow.commit_interval,
+            commit_interval: setup.config.flow.commit_interval(),
             wish,
             stopped,
             clock: SystemClock::new(),

@@ -63,6 +63,11 @@ impl Intake {
         }
     }
 
+    /// Whether somebody waits for what is in flight to be settled and committed.
+    pub fn is_leaving(&self) -> bool {
+        self.draining || matches!(self.rebalance, Some(Rebalance::Revoking { .. }))
+    }
+
     fn take_on(&mut self, partition: Partition, start: i64) {
         let tenure = Tenure::begin(&self.generations);
         self.ledger.open(partition, tenure.generation(), start);

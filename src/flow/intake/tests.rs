@@ -81,6 +81,7 @@ impl Desk {
             Action::Fence(partition) => format!("fence {}", partition.id),
             Action::Seek(partition, offset) => format!("seek {}@{offset}", partition.id),
             Action::Commit(due) => format!("commit {}", offsets(&due)),
+            Action::Allow(transaction) => format!("allow {transaction}"),
             Action::Drained => "drained".to_owned(),
             Action::Send(dispatch) => {
                 let (id, range) = (dispatch.batch.id(), dispatch.batch.range());

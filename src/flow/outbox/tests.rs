@@ -44,9 +44,21 @@ impl Desk {
         id
     }
 
+    /// The next piece, where all may be sent.
+    fn next(&mut self) -> Option<Next<'_>> {
+        self.outbox.next_piece(|_| true)
+    }
+
+    /// What the consumer hears, where what is acknowledged is final.
+    fn told(&mut self) -> Vec<Report> {
+        let delivered = self.outbox.take_delivered().into_iter();
+        let delivered = delivered.map(|batch| Report::Delivered(batch.id()));
+        delivered.chain(self.outbox.take_reports()).collect()
+    }
+
     /// Hands the next piece over whole.
     fn hand(&mut self) -> Ticket {
-        let next = self.outbox.next_piece().expect("something is to be sent");
+        let next = self.next().expect("something is to be sent");
         let (ticket, upto) = (next.ticket, next.outgoing.len());
         self.outbox.handed(ticket, upto);
         ticket
@@ -57,16 +69,16 @@ impl Desk {
 fn p1_a_batch_is_delivered_when_its_last_record_is_acknowledged() {
     let mut desk = Desk::new();
     let id = desk.processed(0, 0);
-    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    let ticket = desk.next().expect("a piece").ticket;
     desk.outbox.handed(ticket, 2);
     desk.outbox.acknowledged(ticket, 2);
-    assert_eq!(desk.outbox.next_piece().expect("the rest").from, 2);
-    assert!(desk.outbox.take_reports().is_empty());
+    assert_eq!(desk.next().expect("the rest").from, 2);
+    assert!(desk.told().is_empty());
     desk.outbox.handed(ticket, 3);
-    assert!(desk.outbox.next_piece().is_none());
+    assert!(desk.next().is_none());
     let last = desk.outbox.acknowledged(ticket, 1).expect("a known piece");
     assert_eq!(last.kind, Kind::Outputs);
-    assert_eq!(desk.outbox.take_reports(), [Report::Delivered(id)]);
+    assert_eq!(desk.told(), [Report::Delivered(id)]);
     assert_eq!(desk.outbox.open(), 0);
 }
 
@@ -76,7 +88,7 @@ fn p1_a_batch_with_nothing_to_send_is_delivered_at_once() {
     let batch = desk.batch(0, 0);
     desk.outbox
         .processed(batch.clone(), Outgoing::default(), false);
-    assert_eq!(desk.outbox.take_reports(), [Report::Delivered(batch.id())]);
+    assert_eq!(desk.told(), [Report::Delivered(batch.id())]);
 }
 
 #[test]
@@ -91,14 +103,14 @@ fn p1_a_batch_waits_for_its_dead_letters_whichever_come_first() {
         if !letters_first {
             let ticket = desk.hand();
             desk.outbox.acknowledged(ticket, 1);
-            assert!(desk.outbox.take_reports().is_empty());
+            assert!(desk.told().is_empty());
             desk.outbox.dead_letters(batch.clone(), outgoing(&[1]));
         }
-        while desk.outbox.next_piece().is_some() {
+        while desk.next().is_some() {
             let ticket = desk.hand();
             desk.outbox.acknowledged(ticket, 1);
         }
-        assert_eq!(desk.outbox.take_reports(), [Report::Delivered(batch.id())]);
+        assert_eq!(desk.told(), [Report::Delivered(batch.id())]);
     }
 }
 
@@ -107,17 +119,17 @@ fn p2_after_a_missing_batch_nothing_is_taken_until_the_next_generation() {
     let mut desk = Desk::new();
     let first = desk.processed(0, 0);
     let late = desk.processed(0, 2);
-    assert_eq!(desk.outbox.take_reports(), [Report::Gap(late)]);
+    assert_eq!(desk.told(), [Report::Gap(late)]);
     desk.processed(0, 1);
     let ticket = desk.hand();
     desk.outbox.acknowledged(ticket, 3);
     let delivered = [Report::Delivered(first)];
-    assert_eq!(desk.outbox.take_reports(), delivered, "it came before");
-    assert!(desk.outbox.next_piece().is_none(), "1 and 2 are read again");
+    assert_eq!(desk.told(), delivered, "it came before");
+    assert!(desk.next().is_none(), "1 and 2 are read again");
     desk.tenures[0].advance();
     assert!(!desk.outbox.fence());
     desk.processed(0, 0);
-    assert!(desk.outbox.next_piece().is_some());
+    assert!(desk.next().is_some());
 }
 
 #[test]
@@ -128,7 +140,7 @@ fn p2_a_batch_that_has_come_already_is_not_sent_again() {
     desk.processed(0, 0);
     assert_eq!(desk.outbox.open(), 2);
     desk.processed(0, 2);
-    assert!(desk.outbox.take_reports().is_empty(), "the order goes on");
+    assert!(desk.told().is_empty(), "the order goes on");
 }
 
 /// The rest of the piece would overtake the record that is read again.
@@ -136,10 +148,10 @@ fn p2_a_batch_that_has_come_already_is_not_sent_again() {
 fn p2_after_a_lost_record_not_even_the_rest_of_its_piece_is_sent() {
     let mut desk = Desk::new();
     desk.processed(0, 0);
-    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    let ticket = desk.next().expect("a piece").ticket;
     desk.outbox.handed(ticket, 2);
     desk.outbox.refused(ticket, 0, Refusal::Lost);
-    assert!(desk.outbox.next_piece().is_none());
+    assert!(desk.next().is_none());
 }
 
 #[test]
@@ -148,12 +160,12 @@ fn p3_work_of_an_old_generation_is_neither_taken_nor_sent() {
     desk.processed(0, 0);
     let (second, third) = (desk.batch(0, 1), desk.batch(0, 2));
     desk.tenures[0].advance();
-    assert!(desk.outbox.next_piece().is_none());
+    assert!(desk.next().is_none());
     desk.outbox.processed(second, outgoing(&[0]), false);
     desk.outbox.dead_letters(third, outgoing(&[0]));
     assert!(!desk.outbox.fence(), "librdkafka has nothing of it");
     assert_eq!(desk.outbox.open(), 0);
-    assert!(desk.outbox.take_reports().is_empty());
+    assert!(desk.told().is_empty());
 }
 
 #[test]
@@ -166,11 +178,8 @@ fn p3_late_receipts_of_what_was_fenced_are_ignored() {
     desk.processed(0, 0);
     desk.outbox.acknowledged(ticket, 2);
     desk.outbox.refused(ticket, 2, Refusal::Lost);
-    assert!(desk.outbox.take_reports().is_empty());
-    assert!(
-        desk.outbox.next_piece().is_some(),
-        "the new generation goes on"
-    );
+    assert!(desk.told().is_empty());
+    assert!(desk.next().is_some(), "the new generation goes on");
 }
 
 #[test]
@@ -182,11 +191,11 @@ fn p3_a_purge_has_every_lane_it_hits_read_again() {
     let ticket = desk.hand();
     desk.tenures[0].advance();
     assert!(desk.outbox.fence());
-    assert_eq!(desk.outbox.take_reports(), [Report::Gap(hit)]);
+    assert_eq!(desk.told(), [Report::Gap(hit)]);
     desk.outbox.refused(ticket, 0, Refusal::Lost);
     desk.processed(1, 1);
-    assert!(desk.outbox.take_reports().is_empty(), "once is enough");
-    assert!(desk.outbox.next_piece().is_none());
+    assert!(desk.told().is_empty(), "once is enough");
+    assert!(desk.next().is_none());
 }
 
 #[test]
@@ -197,8 +206,8 @@ fn p3_a_purge_spares_the_lanes_it_does_not_hit() {
     desk.processed(1, 0);
     desk.tenures[0].advance();
     assert!(desk.outbox.fence());
-    assert!(desk.outbox.take_reports().is_empty());
-    assert!(desk.outbox.next_piece().is_some());
+    assert!(desk.told().is_empty());
+    assert!(desk.next().is_some());
 }
 
 #[test]
@@ -216,7 +225,7 @@ fn p3_what_a_refused_lane_has_left_with_librdkafka_is_purged() {
 fn p3_a_record_that_was_never_handed_over_needs_no_purge() {
     let mut desk = Desk::new();
     desk.processed(0, 0);
-    let ticket = desk.outbox.next_piece().expect("a piece").ticket;
+    let ticket = desk.next().expect("a piece").ticket;
     desk.outbox.handed(ticket, 1);
     desk.outbox.refused(ticket, 1, Refusal::TooLarge);
     desk.outbox.acknowledged(ticket, 1);
@@ -237,10 +246,10 @@ fn p5_each_refused_record_is_named_and_its_lane_waits() {
         offset,
         refusal: Refusal::TooLarge,
     };
-    assert_eq!(desk.outbox.take_reports(), [refused(1), refused(2)]);
+    assert_eq!(desk.told(), [refused(1), refused(2)]);
     desk.outbox.acknowledged(ticket, 1);
-    assert!(desk.outbox.take_reports().is_empty(), "it is not delivered");
-    assert!(desk.outbox.next_piece().is_none());
+    assert!(desk.told().is_empty(), "it is not delivered");
+    assert!(desk.next().is_none());
 }
 
 #[test]
@@ -257,5 +266,5 @@ fn p5_a_dead_letter_too_large_is_told_from_an_output_too_large() {
         offset: 2,
         refusal: Refusal::DeadLetterTooLarge,
     };
-    assert_eq!(desk.outbox.take_reports(), [expected]);
+    assert_eq!(desk.told(), [expected]);
 }

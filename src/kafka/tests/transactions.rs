@@ -86,7 +86,7 @@ fn p12_the_later_of_two_producers_of_one_id_fences_the_first() {
     let fenced = first.producer.commit_transaction(LIMIT);
     let fenced = fenced.expect_err("there is another");
     assert_eq!(
-        (fenced.remedy, fenced.class()),
+        (fenced.remedy, fenced.error.class()),
         (Remedy::Renew, Class::Fenced)
     );
     second.send(0, "second", Tag::new(1, 0));

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use greenroom::config;
+use greenroom::config::{self, Delivery};
 use greenroom::counts::Memory;
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
@@ -262,6 +262,7 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
             budget: terms.in_flight_bytes,
             ..kafka::Settings::default()
         },
+        delivery: Delivery::AtLeastOnce,
         outputs: pipeline.topics().iter().map(output).collect(),
         dead_letter_bytes: 1_048_588,
         transformers: terms.transformers,

@@ -81,6 +81,7 @@ impl House {
                     self.fetching.insert(partition.id, offset);
                 }
                 Action::Send(dispatch) => self.dispatch(dispatch, witness),
+                Action::Allow(_) => {}
                 Action::Commit(offsets) => self.begin_commit(offsets),
                 Action::Drained => self.drained = true,
             }

@@ -1,5 +1,6 @@
 //! The shell around the outbox.
 
+use greenroom::flow::Report;
 use greenroom::flow::outbox::Next;
 
 use super::worker::{LETTERS, kind_of};
@@ -35,7 +36,7 @@ impl House {
 
     /// Hands records to the client until it is full or the dice say so.
     pub fn hand(&mut self, dice: &mut Dice, witness: &mut Witness) {
-        let Some(next) = self.outbox.next_piece() else {
+        let Some(next) = self.outbox.next_piece(|_| true) else {
             return;
         };
         witness.handed(self.life, next.batch, &self.client);
@@ -67,6 +68,9 @@ impl House {
     }
 
     fn tell_consumer(&mut self) {
+        let delivered = self.outbox.take_delivered().into_iter();
+        self.reports
+            .extend(delivered.map(|batch| Report::Delivered(batch.id())));
         self.reports.extend(self.outbox.take_reports());
     }
 }

@@ -1,0 +1,250 @@
+//! Exactly-once: results, dead letters, summaries and input offsets in one transaction (P12).
+//!
+//! ```text
+//!   records ─▶ transaction ──close──▶ all acknowledged ──Whole──▶ consumer: all counted, ours?
+//!                  ▲                                                  │
+//!                  └── next ◀──Committed── offsets, commit ◀──Allow───┘
+//! ```
+//!
+//! The client waits for brokers here, on the actor's own thread: while a transaction ends, nothing
+//! may be sent. Deliveries are collected on the client's thread meanwhile.
+
+use std::time::Duration;
+
+use super::committer::{Committer, Progress};
+use crate::actors::reports::Reports;
+use crate::flow::transaction::{Ended, Step};
+use crate::flow::{Batch, Outbox, Partition, Report, Transaction};
+use crate::kafka::{
+    self, Class, ClientError, Membership, Remedy, TopicPartition, TransactionError,
+};
+use crate::status::{Board, Latch};
+use crate::supervision::{Clock, Moment, Pulse, SystemClock};
+
+/// For one call. The broker is asked again after it; in between the actor hears of leases that are
+/// over.
+const CALL: Duration = Duration::from_secs(5);
+
+/// What transactions are made with.
+#[derive(Clone)]
+pub struct Terms {
+    /// Input topics; a partition's topic is an index into them.
+    pub inputs: Vec<String>,
+    /// A transaction that lasts longer is aborted, before the broker does it.
+    pub longest: Duration,
+    pub reports: Reports,
+    pub board: Board,
+}
+
+/// What is committed is final; until then nobody sees it.
+pub struct ExactlyOnce {
+    terms: Terms,
+    pulse: Pulse,
+    clock: SystemClock,
+    transaction: Transaction,
+    /// Who we were when the commit was allowed.
+    membership: Option<Membership>,
+    /// The transactional id is ours.
+    begun: bool,
+    /// It was not reached for that; readiness says so.
+    waits: bool,
+}
+
+impl ExactlyOnce {
+    pub fn new(pulse: Pulse, terms: Terms) -> Self {
+        // No answer meant for an incarnation of before may fit.
+        let first = pulse.incarnation().number() << 32;
+        ExactlyOnce {
+            transaction: Transaction::new(first, terms.longest),
+            pulse,
+            terms,
+            clock: SystemClock::new(),
+            membership: None,
+            begun: false,
+            waits: false,
+        }
+    }
+
+    /// Takes the transactional id. Only then it is known what became of a transaction that an
+    /// incarnation, or a process, before this one has left.
+    fn begin(&mut self, client: &kafka::Producer) -> Result<(), TransactionError> {
+        let _waiting = self.pulse.waiting();
+        client.init_transactions(CALL)?;
+        client.begin_transaction()?;
+        self.begun = true;
+        if std::mem::take(&mut self.waits) {
+            self.terms.board.ready(Latch::Producer);
+        }
+        self.terms.reports.send(Report::Undecided);
+        Ok(())
+    }
+
+    fn take_step(&self, client: &kafka::Producer, step: &Step) -> Result<(), TransactionError> {
+        let _waiting = self.pulse.waiting();
+        match step {
+            Step::SendOffsets(offsets) => {
+                let membership = self.membership.as_ref();
+                let membership = membership.expect("no commit is allowed without one");
+                client.send_offsets(&self.named(offsets), membership, CALL)
+            }
+            Step::Commit => {
+                // All records of batches are acknowledged; a summary may not be yet.
+                let _ = client.flush(CALL);
+                client.commit_transaction(CALL)
+            }
+            Step::Abort => client.abort_transaction(CALL),
+            Step::Ask(transaction, ends) => {
+                self.terms.reports.send(Report::Whole {
+                    transaction: *transaction,
+                    ends: ends.clone(),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn ended(
+        &mut self,
+        ended: Ended,
+        client: &kafka::Producer,
+        outbox: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        self.membership = None;
+        match ended {
+            Ended::Committed(ends) => self.terms.reports.send(Report::Committed(ends)),
+            Ended::Aborted(lanes) => outbox.give_up(lanes),
+        }
+        client.begin_transaction()
+    }
+
+    fn try_to_begin(&mut self, client: &kafka::Producer) -> Result<Progress, ClientError> {
+        match self.begin(client) {
+            Ok(()) => Ok(Progress::Moved),
+            Err(TransactionError { error, remedy }) if remedy == Remedy::Again => {
+                self.waits = true;
+                let board = &self.terms.board;
+                board.not_ready(Latch::Producer, error.to_string());
+                Ok(Progress::Again(error))
+            }
+            Err(TransactionError { error, .. }) => Err(error),
+        }
+    }
+
+    /// Says whether the step is to be tried again; else the transaction is aborted.
+    fn failed(
+        &mut self,
+        step: &Step,
+        failure: TransactionError,
+    ) -> Result<Option<Progress>, ClientError> {
+        let TransactionError { error, remedy } = failure;
+        let is_final = matches!(error.class(), Class::Final(_));
+        match remedy {
+            Remedy::Renew => Err(error),
+            Remedy::Abort if is_final => Err(error),
+            Remedy::Abort if *step != Step::Abort => {
+                tracing::warn!(%error, "a transaction is aborted, and its input read again");
+                self.transaction.abort();
+                Ok(None)
+            }
+            Remedy::Again | Remedy::Abort => Ok(Some(Progress::Again(error))),
+        }
+    }
+
+    fn named(&self, offsets: &[(Partition, i64)]) -> Vec<(TopicPartition, i64)> {
+        let named = offsets.iter().map(|(partition, offset)| {
+            let topic = &self.terms.inputs[usize::from(partition.topic)];
+            (TopicPartition::new(topic, partition.id), *offset)
+        });
+        named.collect()
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.now().since(Moment::START)
+    }
+}
+
+impl Committer for ExactlyOnce {
+    fn renewed(&mut self) {
+        self.transaction.start_over();
+        self.begun = false;
+    }
+
+    fn admits(&self, batch: &Batch) -> bool {
+        self.begun && self.transaction.admits(batch)
+    }
+
+    fn sending(&mut self, batch: &Batch) {
+        self.transaction.enter(batch, self.now());
+    }
+
+    fn sending_summary(&mut self) -> bool {
+        self.transaction.enter_summary(self.now());
+        self.begun
+    }
+
+    fn acknowledged(&mut self, batch: &Batch) {
+        self.transaction.acknowledged(batch, self.now());
+    }
+
+    fn close(&mut self) {
+        self.transaction.close(self.now());
+    }
+
+    fn allow(&mut self, transaction: u64, membership: Option<Membership>) {
+        if membership.is_none() {
+            self.transaction.abort();
+        } else if self.transaction.allow(transaction) {
+            self.membership = membership;
+        }
+    }
+
+    fn abort(&mut self) {
+        self.transaction.abort();
+    }
+
+    /// What librdkafka holds of them goes with the transaction.
+    fn fence(&mut self, outbox: &mut Outbox) -> bool {
+        self.transaction.fence();
+        let _held = outbox.fence();
+        false
+    }
+
+    fn advance(
+        &mut self,
+        client: &kafka::Producer,
+        outbox: &mut Outbox,
+    ) -> Result<Progress, ClientError> {
+        if !self.begun {
+            return self.try_to_begin(client);
+        }
+        let mut progress = Progress::Rests;
+        while let Some(step) = self.transaction.step() {
+            if let Err(error) = self.take_step(client, &step) {
+                if let Some(again) = self.failed(&step, error)? {
+                    return Ok(again);
+                }
+            } else if let Some(ended) = self.transaction.done(self.now()) {
+                let begun = self.ended(ended, client, outbox);
+                begun.map_err(|failure| failure.error)?;
+                progress = Progress::Moved;
+            }
+        }
+        Ok(progress)
+    }
+
+    /// A last summary is committed; batches that are not, though all the others have ended, never
+    /// will be.
+    fn finish(&mut self, client: &kafka::Producer, bound: Duration) -> Result<(), String> {
+        if self.transaction.opened().is_none() {
+            return Ok(());
+        }
+        let _waiting = self.pulse.waiting();
+        let ended = if self.transaction.is_empty() {
+            client.flush(bound).map_err(|error| error.to_string())?;
+            client.commit_transaction(bound)
+        } else {
+            client.abort_transaction(bound)
+        };
+        ended.map_err(|failure| failure.to_string())
+    }
+}
