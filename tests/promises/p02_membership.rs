@@ -88,12 +88,21 @@ fn p2_static_members_come_and_go() {
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn p3_of_two_instances_with_one_name_one_goes_and_says_why() {
+    twins(|settings| settings.with("GREENROOM_STATIC_MEMBERSHIP", "true"));
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p12_of_two_instances_with_one_transactional_id_one_goes_and_says_why() {
+    twins(|settings| settings.with("GREENROOM_DELIVERY", "exactly-once"));
+}
+
+fn twins(fencing: impl Fn(Settings) -> Settings) {
     let broker = Broker::shared();
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, 2);
-    let settings = Settings::logins(broker, &pipes)
-        .with("GREENROOM_STATIC_MEMBERSHIP", "true")
-        .with("GREENROOM_INSTANCE", "twin");
+    let settings = Settings::logins(broker, &pipes).with("GREENROOM_INSTANCE", "twin");
+    let settings = fencing(settings);
     let mut first = Service::ready(&settings);
     let mut second = Service::start(&settings);
     let mut codes = [None, None];
@@ -117,4 +126,24 @@ fn p3_of_two_instances_with_one_name_one_goes_and_says_why() {
         topics.committed(&pipes.group, &pipes.input) == 1000
     });
     assert_eq!(survivor.number("/records/produced"), 1000);
+}
+
+fn transacting(settings: Settings, number: usize) -> Settings {
+    settings
+        .with("GREENROOM_DELIVERY", "exactly-once")
+        .with("GREENROOM_INSTANCE", &format!("instance-{number}"))
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p2_p12_cooperative_members_come_and_go_with_their_transactions() {
+    come_and_go(transacting);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p2_p12_members_by_the_brokers_own_protocol_come_and_go_with_their_transactions() {
+    come_and_go(|settings, number| {
+        transacting(settings, number).with("GREENROOM_KAFKA_CONSUMER_GROUP_PROTOCOL", "consumer")
+    });
 }

@@ -79,6 +79,16 @@ fn p5_poison_records_close_together_fail_alone() {
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn p5_an_output_too_large_for_its_topic_fails_alone() {
+    too_large("at-least-once");
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p5_p12_an_output_too_large_for_its_topic_costs_its_transaction_only() {
+    assert_eq!(too_large("exactly-once"), 2, "outputs that are seen");
+}
+
+fn too_large(delivery: &str) -> usize {
     let broker = Broker::shared();
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, 1);
@@ -88,7 +98,8 @@ fn p5_an_output_too_large_for_its_topic_fails_alone() {
         [&event("before"), &large, &event("after")]
             .map(|value| BaseRecord::<[u8], [u8]>::to(&pipes.input).payload(value.as_bytes())),
     );
-    let service = Service::ready(&Settings::logins(broker, &pipes));
+    let settings = Settings::logins(broker, &pipes).with("GREENROOM_DELIVERY", delivery);
+    let service = Service::ready(&settings);
     eventually("all to be committed", || {
         topics.committed(&pipes.group, &pipes.input) == 3
     });
@@ -123,4 +134,5 @@ fn p5_an_output_too_large_for_its_topic_fails_alone() {
         "its neighbours go on in order"
     );
     assert!(found("before").is_some());
+    outputs.len()
 }
