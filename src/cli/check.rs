@@ -10,7 +10,7 @@ use serde_json::json;
 use super::json_line::JsonLine;
 use super::setup::{Key, Setup};
 use super::{Failure, Outcome, running, start_log};
-use crate::config;
+use crate::config::{self, Delivery};
 use crate::counts::{Accumulator, Counts};
 use crate::flow::Partition;
 use crate::pipeline::{LetterWriter, Now, Outcome as Result_, Rejected, Worker};
@@ -82,6 +82,19 @@ fn explain(setup: &Setup) {
     for line in setup.pipeline.explain() {
         println!("{line}");
     }
+    if setup.config.flow.delivery == Delivery::ExactlyOnce {
+        println!("\n{}", what_exactly_once_asks(setup));
+    }
+}
+
+fn what_exactly_once_asks(setup: &Setup) -> String {
+    let topics = setup.pipeline.topics().join(", ");
+    format!(
+        "warning: whoever reads {topics} must set isolation.level=read_committed, or sees results \
+         that never became final as well\n\
+         note: counts are not part of the transactions: they are exact all the same, and seen a \
+         moment earlier or later than the results"
+    )
 }
 
 /// The time to work at, in nanoseconds since 1970.

@@ -187,6 +187,33 @@ fn check_shows_settings_and_explains_the_pipeline_without_its_secrets() {
 }
 
 #[test]
+fn check_warns_of_what_exactly_once_asks_of_others() {
+    let output = greenroom(&["check"], &[KEY, ("GREENROOM_DELIVERY", "exactly-once")]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("isolation.level=read_committed"), "{text}");
+    let output = greenroom(&["check"], &[KEY]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(!text.contains("isolation.level"), "{text}");
+}
+
+#[test]
+fn a_transaction_is_not_to_outlast_what_the_broker_allows() {
+    let output = greenroom(
+        &["run"],
+        &[
+            KEY,
+            ("GREENROOM_DELIVERY", "exactly-once"),
+            ("GREENROOM_COMMIT_INTERVAL", "40s"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    assert!(errors.contains("GREENROOM_COMMIT_INTERVAL"), "{errors}");
+    assert!(errors.contains("transaction.timeout.ms"), "{errors}");
+}
+
+#[test]
 fn a_property_that_librdkafka_refuses_is_found_before_anything_starts() {
     let output = greenroom(
         &["run"],

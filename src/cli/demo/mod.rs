@@ -107,11 +107,12 @@ pub fn run(args: &ArgMatches) -> Outcome {
     conclude(&report, wish)
 }
 
-/// The service's own settings, but for what the demo brings along: the broker, and a random hash
-/// key for its lifetime.
+/// The service's own settings, but for what the demo brings along: the broker, which gives
+/// transactions no meaning, and a random hash key for its lifetime.
 fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
     let mut env = config::environment();
     env.insert("KAFKA_BROKERS".to_owned(), broker.bootstrap().into());
+    env.insert("GREENROOM_DELIVERY".to_owned(), "at-least-once".into());
     let key = hex::encode(rand::random::<[u8; 32]>());
     env.insert("GREENROOM_HASH_KEY".to_owned(), format!("hex:{key}").into());
     for (name, value) in DEFAULTS {
@@ -119,6 +120,7 @@ fn setup(args: &ArgMatches, broker: &EmbeddedBroker) -> Result<Setup, Failure> {
     }
     let mut flags = config::flags(args);
     flags.remove("KAFKA_BROKERS");
+    flags.remove("GREENROOM_DELIVERY");
     let sources = Sources {
         flags,
         env,
