@@ -24,6 +24,8 @@ pub struct Witness {
     highest: BTreeMap<Target, i64>,
     /// By partition: below which offset all is counted and stored.
     stored: BTreeMap<i32, i64>,
+    /// What a reader of committed records sees in each output partition.
+    logs: BTreeMap<Target, BTreeMap<usize, i64>>,
     /// By process: how many workers each record killed.
     kills: HashMap<(u32, i32, i64), u32>,
     /// By process: how many workers died while they were at each record.
@@ -71,19 +73,46 @@ impl Witness {
         self.require(!(self.gentle && repeated), || {
             format!("P8: {record:?} is written twice")
         });
-        if let Some(reason) = entry.letter {
-            let deaths = self.deaths_of(entry.life, record);
-            self.require(reason != Reason::Poison || deaths >= MAX_ATTEMPTS, || {
-                format!("P5: {record:?} is called poison after {deaths} deaths")
-            });
-            self.letters.entry(record).or_default().push(reason);
-        } else if self.outputs.insert(record) {
+        if self.ended(entry) {
             let highest = self.highest.entry(entry.target).or_insert(-1);
             // What one process has given up on, another may still get through.
             let in_order = *highest < entry.offset || self.condemned.contains(&record);
             *highest = entry.offset.max(*highest);
             self.require(in_order, || {
                 format!("P2: {record:?} comes late in {:?}", entry.target)
+            });
+        }
+    }
+
+    /// A record has its result. True for an output that it had not before.
+    fn ended(&mut self, entry: &Entry) -> bool {
+        let record = (entry.partition, entry.offset);
+        let Some(reason) = entry.letter else {
+            return self.outputs.insert(record);
+        };
+        let deaths = self.deaths_of(entry.life, record);
+        self.require(reason != Reason::Poison || deaths >= MAX_ATTEMPTS, || {
+            format!("P5: {record:?} is called poison after {deaths} deaths")
+        });
+        self.letters.entry(record).or_default().push(reason);
+        false
+    }
+
+    /// P12: a transaction has made a record visible at this place of its log, and nothing comes
+    /// twice. P2: the outputs that are seen are in order.
+    pub fn seen(&mut self, entry: &Entry, place: usize) {
+        self.note(|| format!("seen {:?} offset {}", entry.target, entry.offset));
+        let record = (entry.partition, entry.offset);
+        let repeated = self.outputs.contains(&record) || self.letters.contains_key(&record);
+        self.require(!repeated, || format!("P12: {record:?} is seen twice"));
+        if self.ended(entry) {
+            let log = self.logs.entry(entry.target).or_default();
+            let before = log.range(..place).next_back().map(|(_, offset)| *offset);
+            let after = log.range(place..).next().map(|(_, offset)| *offset);
+            log.insert(place, entry.offset);
+            let in_order = before < Some(entry.offset) && after.is_none_or(|of| entry.offset < of);
+            self.require(in_order, || {
+                format!("P2: {record:?} is out of order in {:?}", entry.target)
             });
         }
     }

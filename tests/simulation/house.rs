@@ -17,8 +17,10 @@ mod consumer;
 mod keeper;
 mod producer;
 mod results;
+mod transacting;
 mod worker;
 
+use transacting::Transacting;
 use worker::{Reject, Thread, Worker};
 
 /// A rule broken on purpose, by the shell around the values: the simulation must notice.
@@ -31,6 +33,21 @@ pub enum Mutation {
     ForgetADeadLetter,
     SettleBeforeItIsStored,
     StoreOverWhatOthersCounted,
+    CommitOutsideTheTransaction,
+    StraddleTwoTransactions,
+    SettleBeforeTheCommit,
+}
+
+impl Mutation {
+    /// Whether it is a rule of exactly-once that is broken.
+    pub fn is_of_transactions(self) -> bool {
+        matches!(
+            self,
+            Mutation::CommitOutsideTheTransaction
+                | Mutation::StraddleTwoTransactions
+                | Mutation::SettleBeforeTheCommit
+        )
+    }
 }
 
 /// Actors that are replaced as a whole; workers are numbered.
@@ -88,6 +105,12 @@ pub enum ToProducer {
         outgoing: Outgoing,
     },
     Fence,
+    Close,
+    Allow {
+        transaction: u64,
+        /// Of the group, as whose member; none where it is no member.
+        generation: Option<u64>,
+    },
 }
 
 pub enum ToAggregator {
@@ -161,11 +184,21 @@ pub struct House {
     pub producer: Mailbox<ToProducer>,
     pub outbox: Outbox,
     pub client: Client,
+    /// Where the delivery is exactly once.
+    pub transacting: Option<Transacting>,
     batches: Vec<(Weak<Batch>, usize)>,
 }
 
 /// The input's name.
 pub const TOPIC: &str = "input";
+
+/// What all houses of a schedule have in common.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    pub workers: usize,
+    pub exactly_once: bool,
+}
+
 /// What a revocation may take.
 const DRAIN: Duration = Duration::from_secs(3);
 /// Bytes. Some records are larger.
@@ -176,7 +209,16 @@ fn tally() -> Tally {
 }
 
 impl House {
-    pub fn new(life: u32, workers: usize, mutation: Option<Mutation>, store: Memory) -> Self {
+    /// `instance` is its place in the group, and stays through its lives; a transactional id is
+    /// made of it where the delivery is exactly once.
+    pub fn new(
+        life: u32,
+        instance: usize,
+        terms: Terms,
+        mutation: Option<Mutation>,
+        store: Memory,
+    ) -> Self {
+        let workers = terms.workers;
         let generations = Generations::default();
         let suspects = Suspects::default();
         let intake = Intake::new(
@@ -213,6 +255,7 @@ impl House {
             producer: Mailbox::new(),
             outbox: Outbox::default(),
             client: Client::default(),
+            transacting: terms.exactly_once.then(|| Transacting::new(instance, 0)),
             batches: Vec::new(),
         }
     }
@@ -275,7 +318,10 @@ impl House {
     /// sent after the rewind could still go to the dead.
     pub fn restart(&mut self, role: Role) {
         match role {
-            Role::Producer => self.producer.up = true,
+            Role::Producer => {
+                self.transacting = self.transacting.as_ref().map(Transacting::renewed);
+                self.producer.up = true;
+            }
             Role::Router => self.router.up = true,
             Role::Aggregator => {
                 self.aggregator.up = true;

@@ -10,6 +10,12 @@ use greenroom::flow::{Generation, Refusal};
 use crate::checks::Witness;
 use crate::dice::Dice;
 
+mod coordinator;
+
+pub use coordinator::{Denied, Producer};
+
+use coordinator::Coordinator;
+
 /// What will become of an input record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -68,6 +74,8 @@ pub enum Target {
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub life: u32,
+    /// Where it belongs to a transaction.
+    pub producer: Option<Producer>,
     pub ticket: Ticket,
     pub index: usize,
     pub target: Target,
@@ -84,6 +92,9 @@ pub struct Kafka {
     pub committed: Vec<i64>,
     /// The process that the group has given each partition to.
     pub owners: Vec<Option<u32>>,
+    /// Grows whenever an owner changes.
+    pub generation: u64,
+    pub transactions: Coordinator,
     /// Requests of clients that gave up on them; the broker may still append them, in order.
     pub ghosts: Vec<VecDeque<Entry>>,
     /// The store of the counts.
@@ -96,6 +107,8 @@ impl Kafka {
             inputs: (0..partitions).map(|_| log(gentle, dice)).collect(),
             committed: vec![0; partitions],
             owners: vec![None; partitions],
+            generation: 0,
+            transactions: Coordinator::default(),
             ghosts: Vec::new(),
             counts: Memory::default(),
         }
@@ -115,10 +128,15 @@ impl Kafka {
     }
 
     pub fn release(&mut self, partition: i32, life: u32) {
-        let owner = &mut self.owners[partition as usize];
-        if *owner == Some(life) {
-            *owner = None;
+        if self.owners[partition as usize] == Some(life) {
+            self.give(partition, None);
         }
+    }
+
+    /// The group has a new generation, in which the partition is this one's.
+    pub fn give(&mut self, partition: i32, owner: Option<u32>) {
+        self.owners[partition as usize] = owner;
+        self.generation += 1;
     }
 
     /// Takes a commit from `life`, if it owns all of these partitions.
@@ -190,6 +208,8 @@ pub struct Client {
     lanes: BTreeMap<Target, Lane>,
     held: usize,
     receipts: VecDeque<Receipt>,
+    /// A record was refused: a transaction can only be aborted.
+    pub failed: bool,
 }
 
 impl Client {
@@ -228,7 +248,7 @@ impl Client {
     }
 
     /// The broker and the client go one step on with one target.
-    pub fn advance(&mut self, dice: &mut Dice, witness: &mut Witness) {
+    pub fn advance(&mut self, dice: &mut Dice, kafka: &mut Kafka, witness: &mut Witness) {
         let busy = |lane: &&mut Lane| !lane.queued.is_empty() || !lane.in_flight.is_empty();
         let count = self.lanes.values_mut().filter(busy).count();
         let chosen = dice.below(count.max(1));
@@ -240,10 +260,12 @@ impl Client {
             lane.in_flight.extend(lane.queued.drain(..request));
         } else if let Some(entry) = lane.in_flight.pop_front() {
             self.held -= 1;
+            let verdict = kafka.append(&entry, witness);
+            self.failed |= verdict.is_err();
             self.receipts.push_back(Receipt {
                 ticket: entry.ticket,
                 index: entry.index,
-                verdict: append(&entry, witness),
+                verdict,
             });
         }
     }
@@ -251,6 +273,7 @@ impl Client {
     /// Gives up on everything. What is queued goes nowhere; of what is in flight nobody knows.
     pub fn purge(&mut self) -> Vec<VecDeque<Entry>> {
         self.held = 0;
+        self.failed = false;
         let mut ghosts = Vec::new();
         for lane in std::mem::take(&mut self.lanes).into_values() {
             for entry in lane.in_flight.iter().chain(&lane.queued) {
@@ -265,13 +288,4 @@ impl Client {
         ghosts.retain(|ghost| !ghost.is_empty());
         ghosts
     }
-}
-
-/// The broker takes a record, or refuses it.
-pub fn append(entry: &Entry, witness: &mut Witness) -> Result<(), Refusal> {
-    let verdict = verdict(entry);
-    if verdict.is_ok() {
-        witness.appended(entry);
-    }
-    verdict
 }

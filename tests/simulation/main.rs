@@ -1,7 +1,7 @@
 //! The deciding values under a seeded scheduler and a simulated Kafka.
 //!
 //! A schedule is a storm of faults, a calm in which all has to come to rest, and a drain. After
-//! each step the promises P1 to P5, P8 and P11 are checked. `SCHEDULES=n` says how many schedules
+//! each step the promises P1 to P5, P8, P11 and P12 are checked. `SCHEDULES=n` says how many schedules
 //! to run, `SEED=n` replays one and tells its steps.
 
 mod checks;
@@ -80,7 +80,7 @@ fn the_promises_hold_under_every_schedule() {
 
 #[test]
 fn each_mutation_is_caught() {
-    let mutations: [(Mutation, Wanted); 7] = [
+    let mutations: [(Mutation, Wanted); 10] = [
         (Mutation::CommitOneTooFar, |breach| {
             breach.starts_with("P1:")
         }),
@@ -99,6 +99,15 @@ fn each_mutation_is_caught() {
         }),
         (Mutation::StoreOverWhatOthersCounted, |breach| {
             breach.starts_with("P11")
+        }),
+        (Mutation::CommitOutsideTheTransaction, |breach| {
+            breach.starts_with("P1:")
+        }),
+        (Mutation::StraddleTwoTransactions, |breach| {
+            breach.starts_with("P12")
+        }),
+        (Mutation::SettleBeforeTheCommit, |breach| {
+            breach.starts_with("P1:")
         }),
     ];
     for (mutation, wanted) in mutations {

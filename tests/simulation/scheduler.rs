@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::checks::Witness;
 use crate::dice::Dice;
-use crate::house::{House, Mutation, ROLES, Role};
-use crate::kafka::{Kafka, append};
+use crate::house::{House, Mutation, ROLES, Role, Terms};
+use crate::kafka::Kafka;
 
 mod group;
 
@@ -28,11 +28,12 @@ enum Move {
     Hand,
     AdvanceClient,
     Receive,
+    Transact,
     Restart(Role),
 }
 
 /// Moves of which one takes long in each schedule; a number in them does not matter.
-const SLOW: [Move; 13] = [
+const SLOW: [Move; 14] = [
     Move::TakeReport,
     Move::AnswerCommit,
     Move::CallBack,
@@ -46,6 +47,7 @@ const SLOW: [Move; 13] = [
     Move::Hand,
     Move::AdvanceClient,
     Move::Receive,
+    Move::Transact,
 ];
 
 /// Something that goes wrong, or is done to the group.
@@ -102,7 +104,7 @@ pub struct World {
     houses: [Option<House>; 3],
     /// The house that each partition is meant for.
     targets: Vec<usize>,
-    workers: usize,
+    terms: Terms,
     /// Nothing goes wrong, members come and go.
     gentle: bool,
     /// Such moves take long, so that what waits for them piles up.
@@ -124,7 +126,10 @@ impl World {
             witness: Witness::new(trace, gentle),
             houses: [None, None, None],
             targets: vec![0; partitions],
-            workers: 1 + dice.below(3),
+            terms: Terms {
+                workers: 1 + dice.below(3),
+                exactly_once: mutation.map_or(dice.one_in(2), Mutation::is_of_transactions),
+            },
             gentle,
             slow: discriminant(&dice.pick(&SLOW)),
             lives: 0,
@@ -197,6 +202,7 @@ impl World {
             None if self.houses.iter().all(Option::is_none) => self.join(),
             _ if self.dice.one_in(16) => self.pass_time(),
             _ if self.dice.one_in(16) => self.raise_a_ghost(),
+            _ if self.dice.one_in(64) => self.end_a_transaction(rarity.is_some()),
             _ => self.go_on(rarity.is_some()),
         }
         for house in self.houses.iter_mut().flatten() {
@@ -217,7 +223,7 @@ impl World {
         self.now += Duration::from_millis(self.dice.below(pace) as u64);
         for house in self.houses.iter_mut().flatten() {
             house.intake.progress(self.now);
-            house.intake.commit();
+            house.commit();
             house.store();
         }
     }
@@ -231,11 +237,22 @@ impl World {
         let chosen = self.dice.below(ghosts.len());
         match ghosts[chosen].pop_front() {
             Some(entry) if !self.dice.one_in(8) => {
-                let _late = append(&entry, &mut self.witness);
+                let _late = self.kafka.append(&entry, &mut self.witness);
             }
             _ => {
                 ghosts.swap_remove(chosen);
             }
+        }
+    }
+
+    /// The broker ends a transaction that takes too long: one whose producer is gone, in a storm
+    /// any.
+    fn end_a_transaction(&mut self, stormy: bool) {
+        let id = self.dice.below(self.houses.len());
+        let is_gone = self.houses[id].is_none();
+        if (is_gone || stormy && !self.gentle) && self.kafka.transactions.is_open(id) {
+            self.tell(id, "transaction timed out");
+            self.kafka.transactions.init(id);
         }
     }
 
@@ -267,7 +284,7 @@ impl World {
         let (kafka, dice, witness) = (&mut self.kafka, &mut self.dice, &mut self.witness);
         match chosen {
             Move::Read(partition) => house.read(partition, kafka, dice, witness),
-            Move::TakeReport => house.take_report(self.now, witness),
+            Move::TakeReport => house.take_report(self.now, kafka, witness),
             Move::AnswerCommit => {
                 house.answer_commit(
                     self.now,
@@ -284,10 +301,14 @@ impl World {
             Move::Aggregate => house.aggregate(),
             Move::Keep => house.keep(kafka, dice, witness),
             Move::WakeAggregator => house.wake_aggregator(),
-            Move::TakeResults => house.take_results(kafka),
-            Move::Hand => house.hand(dice, witness),
-            Move::AdvanceClient => house.client.advance(dice, witness),
-            Move::Receive => house.receive(dice),
+            Move::TakeResults => house.take_results(self.now, kafka),
+            Move::Hand => house.hand(self.now, dice, witness),
+            Move::AdvanceClient => house.client.advance(dice, kafka, witness),
+            Move::Receive => house.receive(self.now, dice),
+            Move::Transact => {
+                let faulty = (stormy && !self.gentle).then_some(dice);
+                house.transact(self.now, kafka, faulty, witness);
+            }
             Move::Restart(role) => house.restart(role),
         }
     }
@@ -357,4 +378,8 @@ fn house_moves(house: &House, kafka: &Kafka, moves: &mut Vec<Move>) {
     );
     offer(house.client.has_work(), Move::AdvanceClient);
     offer(house.client.has_receipts(), Move::Receive);
+    offer(
+        house.is_up(Role::Producer) && house.may_transact(),
+        Move::Transact,
+    );
 }

@@ -38,7 +38,7 @@ impl House {
     }
 
     /// Takes in the next report.
-    pub fn take_report(&mut self, now: Duration, witness: &mut Witness) {
+    pub fn take_report(&mut self, now: Duration, kafka: &Kafka, witness: &mut Witness) {
         let Some(mut report) = self.reports.pop_front() else {
             return;
         };
@@ -46,7 +46,14 @@ impl House {
         if self.mutation == Some(Mutation::SettleAnOldGeneration) {
             self.make_current(&mut report);
         }
-        self.intake.report(report, now);
+        if report == Report::Undecided {
+            let lanes = self.intake.status().into_iter();
+            let lanes = lanes.map(|lane| lane.partition);
+            let committed = lanes.map(|of| (of, kafka.committed[of.id as usize]));
+            self.intake.rewind_to(&committed.collect::<Vec<_>>(), now);
+        } else {
+            self.intake.report(report, now);
+        }
     }
 
     fn make_current(&self, report: &mut Report) {
@@ -81,11 +88,38 @@ impl House {
                     self.fetching.insert(partition.id, offset);
                 }
                 Action::Send(dispatch) => self.dispatch(dispatch, witness),
-                Action::Allow(_) => {}
+                Action::Allow(transaction) => {
+                    let generation = self.membership(kafka, transaction);
+                    self.producer.send(ToProducer::Allow {
+                        transaction,
+                        generation,
+                    });
+                }
                 Action::Commit(offsets) => self.begin_commit(offsets),
                 Action::Drained => self.drained = true,
             }
         }
+    }
+
+    /// Who has lost its partitions knows it by now, or knows the group of before only.
+    fn membership(&self, kafka: &Kafka, transaction: u64) -> Option<u64> {
+        let owns = |id: &i32| kafka.owners[*id as usize] == Some(self.life);
+        let knows = transaction.is_multiple_of(2);
+        match self.owned.iter().all(owns) {
+            true => Some(kafka.generation),
+            false if knows => None,
+            false => Some(kafka.generation - 1),
+        }
+    }
+
+    /// The commit interval has passed. Time is short here beside a message's way: one that waits
+    /// is enough.
+    pub fn commit(&mut self) {
+        let mut waiting = self.producer.queue.iter();
+        if !waiting.any(|mail| matches!(mail, ToProducer::Close)) {
+            self.producer.send(ToProducer::Close);
+        }
+        self.intake.commit();
     }
 
     fn assign(&mut self, starts: Vec<(Partition, i64)>) {

@@ -1,16 +1,18 @@
 //! The shell around the outbox.
 
+use std::time::Duration;
+
 use greenroom::flow::Report;
 use greenroom::flow::outbox::Next;
 
 use super::worker::{LETTERS, kind_of};
-use super::{House, ToProducer};
+use super::{House, Mutation, ToProducer};
 use crate::checks::Witness;
 use crate::dice::Dice;
-use crate::kafka::{Entry, Kafka, Reason, Target};
+use crate::kafka::{Entry, Kafka, Producer, Reason, Target};
 
 impl House {
-    pub fn take_results(&mut self, kafka: &mut Kafka) {
+    pub fn take_results(&mut self, now: Duration, kafka: &mut Kafka) {
         match self.producer.queue.pop_front() {
             Some(ToProducer::Processed {
                 batch,
@@ -23,28 +25,59 @@ impl House {
                 self.outbox.dead_letters(batch, outgoing);
             }
             Some(ToProducer::Fence) => self.purge_what_is_void(kafka),
+            Some(ToProducer::Close) => {
+                if let Some(transacting) = &mut self.transacting {
+                    transacting.transaction.close(now);
+                }
+            }
+            Some(ToProducer::Allow {
+                transaction,
+                generation,
+            }) => {
+                if let Some(transacting) = &mut self.transacting {
+                    transacting.allow(transaction, generation);
+                }
+            }
             None => {}
         }
-        self.tell_consumer();
+        self.tell_consumer(now);
     }
 
+    /// With transactions, what the client holds goes with the abort.
     fn purge_what_is_void(&mut self, kafka: &mut Kafka) {
-        if self.outbox.fence() {
+        if let Some(transacting) = &mut self.transacting {
+            transacting.transaction.fence();
+            let _held = self.outbox.fence();
+        } else if self.outbox.fence() {
             kafka.ghosts.extend(self.client.purge());
         }
     }
 
     /// Hands records to the client until it is full or the dice say so.
-    pub fn hand(&mut self, dice: &mut Dice, witness: &mut Witness) {
-        let Some(next) = self.outbox.next_piece(|_| true) else {
-            return;
-        };
+    pub fn hand(&mut self, now: Duration, dice: &mut Dice, witness: &mut Witness) {
+        let transacting = self.transacting.as_ref();
+        let straddles = self.mutation == Some(Mutation::StraddleTwoTransactions);
+        let next = self.outbox.next_piece(|batch| {
+            transacting.is_none_or(|of| {
+                of.producer.is_some() && (of.transaction.admits(batch) || straddles)
+            })
+        });
+        let Some(next) = next else { return };
+        let producer = transacting.and_then(|of| of.producer);
+        if let Some(transacting) = &mut self.transacting {
+            if self.client.failed {
+                return transacting.transaction.abort();
+            }
+            if transacting.transaction.admits(next.batch) {
+                transacting.transaction.enter(next.batch, now);
+            }
+        }
         witness.handed(self.life, next.batch, &self.client);
         let ticket = next.ticket;
         let mut upto = next.from;
         while upto < next.outgoing.len()
             && !dice.one_in(4)
-            && self.client.take(entry(self.life, &next, upto))
+            && self.client.take(entry(self.life, producer, &next, upto))
         {
             upto += 1;
         }
@@ -52,7 +85,7 @@ impl House {
     }
 
     /// Fetches some delivery reports.
-    pub fn receive(&mut self, dice: &mut Dice) {
+    pub fn receive(&mut self, now: Duration, dice: &mut Dice) {
         while let Some(receipt) = self.client.receipt() {
             match receipt.verdict {
                 Ok(()) => {
@@ -64,19 +97,26 @@ impl House {
                 break;
             }
         }
-        self.tell_consumer();
+        self.tell_consumer(now);
     }
 
-    fn tell_consumer(&mut self) {
-        let delivered = self.outbox.take_delivered().into_iter();
-        self.reports
-            .extend(delivered.map(|batch| Report::Delivered(batch.id())));
+    pub fn tell_consumer(&mut self, now: Duration) {
+        let settles_early = self.mutation == Some(Mutation::SettleBeforeTheCommit);
+        for batch in self.outbox.take_delivered() {
+            let transacting = self.transacting.as_mut();
+            if transacting.is_none() || settles_early {
+                self.reports.push_back(Report::Delivered(batch.id()));
+            }
+            if let Some(transacting) = transacting {
+                transacting.transaction.acknowledged(&batch, now);
+            }
+        }
         self.reports.extend(self.outbox.take_reports());
     }
 }
 
 /// The piece's record at `index`, on its way to its topic.
-fn entry(life: u32, next: &Next<'_>, index: usize) -> Entry {
+fn entry(life: u32, producer: Option<Producer>, next: &Next<'_>, index: usize) -> Entry {
     let record = next.outgoing.get(index, next.batch.records());
     let partition = next.batch.partition().id;
     let (target, letter) = match record.topic() {
@@ -88,6 +128,7 @@ fn entry(life: u32, next: &Next<'_>, index: usize) -> Entry {
     };
     Entry {
         life,
+        producer,
         ticket: next.ticket,
         index,
         target,

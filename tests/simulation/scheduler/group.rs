@@ -35,6 +35,7 @@ impl World {
         }
         let assigned: Vec<_> = (0..self.targets.len())
             .filter(|id| self.targets[*id] == index && self.kafka.owners[*id].is_none())
+            .filter(|id| !self.kafka.transactions.is_pending(*id as i32))
             .map(|id| {
                 (
                     Partition {
@@ -64,7 +65,7 @@ impl World {
             }
             Callback::Assigned(starts) => {
                 for (partition, _) in &starts {
-                    self.kafka.owners[partition.id as usize] = Some(house.life);
+                    self.kafka.give(partition.id, Some(house.life));
                     house.owned.insert(partition.id);
                 }
                 house.rebalancing = true;
@@ -80,7 +81,8 @@ impl World {
         self.lives += 1;
         self.houses[index] = Some(House::new(
             self.lives,
-            self.workers,
+            index,
+            self.terms,
             self.mutation,
             self.kafka.counts.clone(),
         ));
@@ -98,11 +100,9 @@ impl World {
         let Some(house) = &self.houses[index] else {
             return;
         };
-        let life = Some(house.life);
-        for owner in &mut self.kafka.owners {
-            if *owner == life {
-                *owner = None;
-            }
+        let life = house.life;
+        for partition in 0..self.targets.len() {
+            self.kafka.release(partition as i32, life);
         }
         self.retarget();
     }

@@ -1,0 +1,143 @@
+//! The transactions: what is appended under an id is seen when that id's transaction is committed,
+//! together with its offsets, or never.
+
+use std::collections::BTreeMap;
+
+use greenroom::flow::Refusal;
+
+use super::{Entry, Kafka, Target, verdict};
+use crate::checks::Witness;
+
+/// Which producer it is: the instance's id, and how many have taken it so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    pub id: usize,
+    epoch: u64,
+}
+
+/// Why the broker does not do what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Another producer has the id, or the transaction took too long.
+    Fenced,
+    /// The group has gone on since the offsets' sender was a member of it.
+    NoMember,
+}
+
+/// Under each id, the transaction that is open; and how long each log is.
+#[derive(Default)]
+pub struct Coordinator {
+    open: BTreeMap<usize, Open>,
+    lengths: BTreeMap<Target, usize>,
+}
+
+#[derive(Default)]
+struct Open {
+    epoch: u64,
+    /// With their places in their logs.
+    entries: Vec<(usize, Entry)>,
+    offsets: Vec<(i32, i64)>,
+}
+
+impl Open {
+    /// What was in it, which is over.
+    fn end(&mut self) -> (Vec<(usize, Entry)>, Vec<(i32, i64)>) {
+        (
+            std::mem::take(&mut self.entries),
+            std::mem::take(&mut self.offsets),
+        )
+    }
+}
+
+impl Coordinator {
+    /// The id is taken: its open transaction is aborted, and who had the id before is fenced.
+    pub fn init(&mut self, id: usize) -> Producer {
+        let open = self.open.entry(id).or_default();
+        open.end();
+        open.epoch += 1;
+        Producer {
+            id,
+            epoch: open.epoch,
+        }
+    }
+
+    /// Whether offsets of the partition wait for the end of a transaction: who asks what is
+    /// committed has to wait for it too.
+    pub fn is_pending(&self, partition: i32) -> bool {
+        let mut offsets = self.open.values().flat_map(|open| &open.offsets);
+        offsets.any(|(of, _)| *of == partition)
+    }
+
+    /// Whether a transaction is open under this id.
+    pub fn is_open(&self, id: usize) -> bool {
+        let open = self.open.get(&id);
+        open.is_some_and(|open| !open.entries.is_empty() || !open.offsets.is_empty())
+    }
+
+    /// How long the log is by one more record: its place.
+    fn place(&mut self, target: Target) -> usize {
+        let length = self.lengths.entry(target).or_default();
+        *length += 1;
+        *length
+    }
+
+    fn of(&mut self, producer: Producer) -> Result<&mut Open, Denied> {
+        let open = self.open.get_mut(&producer.id);
+        open.filter(|open| open.epoch == producer.epoch)
+            .ok_or(Denied::Fenced)
+    }
+}
+
+impl Kafka {
+    /// The broker takes a record, or refuses it.
+    pub fn append(&mut self, entry: &Entry, witness: &mut Witness) -> Result<(), Refusal> {
+        verdict(entry)?;
+        let Some(producer) = entry.producer else {
+            witness.appended(entry);
+            return Ok(());
+        };
+        let place = self.transactions.place(entry.target);
+        let open = self.transactions.of(producer);
+        open.map_err(|_| Refusal::Lost)?
+            .entries
+            .push((place, *entry));
+        Ok(())
+    }
+
+    /// Takes offsets from whoever knows the group's generation, whosever the partitions are.
+    pub fn send_offsets(
+        &mut self,
+        producer: Producer,
+        generation: u64,
+        offsets: &[(i32, i64)],
+    ) -> Result<(), Denied> {
+        let current = self.generation;
+        let open = self.transactions.of(producer)?;
+        if generation != current {
+            return Err(Denied::NoMember);
+        }
+        open.offsets = offsets.to_vec();
+        Ok(())
+    }
+
+    pub fn commit_transaction(
+        &mut self,
+        producer: Producer,
+        witness: &mut Witness,
+    ) -> Result<(), Denied> {
+        let (entries, offsets) = self.transactions.of(producer)?.end();
+        for (place, entry) in entries {
+            witness.seen(&entry, place);
+        }
+        for (partition, offset) in offsets {
+            witness.committed(self, partition, offset);
+            self.committed[partition as usize] = offset;
+        }
+        Ok(())
+    }
+
+    pub fn abort_transaction(&mut self, producer: Producer) -> Result<(), Denied> {
+        self.transactions.of(producer)?.end();
+        Ok(())
+    }
+}
