@@ -148,7 +148,11 @@ impl World {
     /// Runs the schedule: a stormy part, a calm one until all is at rest, and the drain of every
     /// house. An error names the broken promise.
     pub fn run(&mut self) -> Result<(), String> {
-        let storm = 50 + self.dice.below(400);
+        let mut storm = 50 + self.dice.below(400);
+        if self.terms.exactly_once {
+            // A commit takes more steps then: it should not always come in the calm.
+            storm *= 3;
+        }
         let rarity = self.dice.pick(&[8, 20, 60, 200]);
         for _ in 0..storm {
             self.step(Some(rarity))?;

@@ -84,7 +84,7 @@ impl House {
             return;
         }
         let (arrives, answered) = match faulty {
-            Some(dice) => (!dice.one_in(6), !dice.one_in(6)),
+            Some(dice) => (!dice.one_in(3), !dice.one_in(3)),
             None => (true, true),
         };
         if !arrives {
