@@ -34,6 +34,7 @@ pub struct Status {
     pub records: Records,
     /// Rejected records by error type, since the process began.
     pub rejections: BTreeMap<String, u64>,
+    pub transactions: Transactions,
     /// The partitions that this instance owns now.
     pub partitions: Vec<PartitionStatus>,
     pub actors: Vec<ActorStatus>,
@@ -66,6 +67,15 @@ pub struct Records {
     pub rejected: u64,
     pub in_flight: u64,
     pub in_flight_bytes: u64,
+}
+
+/// The transactions of exactly-once; none in at-least-once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Transactions {
+    /// Since the process began: `committed`, or aborted because `fenced`, `late` or `refused`.
+    pub ended: BTreeMap<String, u64>,
+    /// How old the open one is; 0 where there is none.
+    pub open_seconds: f64,
 }
 
 /// A partition that this instance owns.

@@ -8,9 +8,9 @@ use super::messages::{Allow, Close, DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Complaints, Fences};
-use crate::flow::outbox::{Kind, Outbox, Ticket};
+use crate::flow::outbox::{Outbox, Ticket};
 use crate::flow::{Refusal, Report};
-use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
+use crate::kafka::{self, Class, ClientError, NewRecord, Receipt, SendError, Tag};
 use crate::status::{Board, Latch};
 use crate::supervision::{Pulse, unix_nanos};
 use committer::Progress;
@@ -18,6 +18,7 @@ use sending::send_piece;
 
 mod committer;
 mod exactly_once;
+mod receipts;
 mod sending;
 
 pub use committer::{AtLeastOnce, Committer};
@@ -208,69 +209,6 @@ impl Producer {
         self.wiring.board.not_ready(Latch::Producer, &reason);
         self.pulse.fail(reason);
         ctx.stop();
-    }
-
-    fn receipts(&mut self, receipts: &[Receipt], ctx: &mut Context<Self>) -> Result<(), String> {
-        for receipt in receipts {
-            match *receipt {
-                Receipt::Delivered { ticket, records } => self.delivered(ticket, records),
-                Receipt::Failed {
-                    ticket,
-                    index,
-                    code,
-                } => self.failed(ticket, index, code, ctx)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn delivered(&mut self, ticket: Ticket, records: u32) {
-        let board = &self.wiring.board;
-        if std::mem::take(&mut self.refused) {
-            board.ready(Latch::Producer);
-        }
-        let Some(acknowledged) = self.outbox.acknowledged(ticket, records as usize) else {
-            return;
-        };
-        acknowledged.log(unix_nanos);
-        if acknowledged.kind == Kind::Outputs {
-            let now = Duration::from_nanos(unix_nanos());
-            let ages = acknowledged.timestamps().map(|timestamp| {
-                now.saturating_sub(Duration::from_millis(u64::try_from(timestamp).unwrap_or(0)))
-            });
-            board.end_to_end(ages);
-        }
-    }
-
-    fn failed(
-        &mut self,
-        ticket: Ticket,
-        index: u32,
-        code: Code,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), String> {
-        match code {
-            Code::MessageSizeTooLarge => {
-                self.outbox
-                    .refused(ticket, index as usize, Refusal::TooLarge);
-            }
-            // Given up by ourselves: nobody waits for it, or its lane is being read again. What has
-            // a time to be delivered in belongs to a transaction, which lives no longer.
-            Code::PurgeQueue | Code::PurgeInflight | Code::MessageTimedOut => {
-                self.outbox.refused(ticket, index as usize, Refusal::Lost);
-            }
-            code => match Class::of(code) {
-                Class::Final(missing) => {
-                    let text = "a record could not be delivered".to_owned();
-                    let fatal = false;
-                    self.complaints
-                        .refusal(&ClientError { code, fatal, text }, missing);
-                    self.refused(ctx, missing);
-                }
-                _ => return Err(format!("a record could not be delivered: {code}")),
-            },
-        }
-        Ok(())
     }
 }
 

@@ -22,10 +22,12 @@ use super::{End, Generation, Marks, Outcomes, Partition, Refusal, Report};
 use crate::record::Records;
 
 mod dispatch;
+mod drain;
 mod rebalance;
 mod status;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 pub use dispatch::Dispatch;
 use rebalance::Rebalance;
@@ -227,15 +229,6 @@ impl Intake {
         self.progress(now);
     }
 
-    /// Stops reading for good; [`Action::Drained`] follows once all is settled and committed.
-    pub fn drain(&mut self, now: Duration) {
-        self.draining = true;
-        for lane in self.lanes.values_mut() {
-            lane.phase = Phase::Leaving;
-        }
-        self.progress(now);
-    }
-
     /// The commit interval has passed.
     pub fn commit(&mut self) {
         let offsets = self.ledger.committable();
@@ -253,14 +246,6 @@ impl Intake {
         self.progress(now);
     }
 
-    /// The broker says what is committed, where nobody here knows; it is read again from there.
-    pub fn rewind_to(&mut self, committed: &[(Partition, i64)], now: Duration) {
-        for (partition, offset) in committed {
-            self.ledger.stands_at(*partition, *offset);
-        }
-        self.report(Report::Undecided, now);
-    }
-
     /// Fences everything in flight and reads it again from what is settled.
     pub fn rewind_all(&mut self) {
         let partitions: Vec<_> = self.lanes.keys().copied().collect();
@@ -275,29 +260,6 @@ impl Intake {
         self.advance_rebalance(now);
         if self.draining && !self.drained && self.rebalance.is_none() {
             self.advance_drain();
-        }
-    }
-
-    /// Nothing of a rewound lane is counted in its old generation: its transaction is aborted.
-    fn allow_what_is_counted(&mut self) {
-        let counted = |(_, ends): &mut (u64, Vec<End>)| {
-            let mut ends = ends.iter();
-            ends.all(|(id, _)| self.ledger.is_counted(*id))
-        };
-        if let Some((transaction, _)) = self.whole.take_if(counted) {
-            self.actions.push(Action::Allow(transaction));
-        }
-    }
-
-    /// What was rewound while the commit was under way is final all the same: not to be made a
-    /// second time (P12).
-    fn committed_with(&mut self, ends: &[End]) {
-        for end in ends {
-            let partition = end.0.partition;
-            if !self.ledger.committed_with(*end) {
-                self.rewind(partition);
-            }
-            self.suspects.forget(partition, end.1);
         }
     }
 
@@ -387,19 +349,6 @@ impl Intake {
         if !self.committing && !offsets.is_empty() {
             self.committing = true;
             self.actions.push(Action::Commit(offsets));
-        }
-    }
-
-    fn advance_drain(&mut self) {
-        if self.ledger.in_flight() > 0 || self.committing {
-            return;
-        }
-        let offsets = self.ledger.committable();
-        if offsets.is_empty() {
-            self.drained = true;
-            self.actions.push(Action::Drained);
-        } else {
-            self.commit_offsets(offsets);
         }
     }
 }

@@ -44,7 +44,29 @@ enum Phase {
     Whole(bool),
     SendingOffsets,
     Committing,
-    Aborting,
+    Aborting(Cause),
+}
+
+/// Why a transaction is aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A lease of its work was over.
+    Fenced,
+    /// It lasted too long.
+    Late,
+    /// A record of it, or its offsets, or its commit, was refused.
+    Refused,
+}
+
+impl Cause {
+    /// As metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Fenced => "fenced",
+            Cause::Late => "late",
+            Cause::Refused => "refused",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -74,7 +96,7 @@ pub enum Ended {
     /// Everything up to these ends is final.
     Committed(Vec<End>),
     /// Nothing of it has happened: these lanes are to be read again.
-    Aborted(Vec<BatchId>),
+    Aborted(Cause, Vec<BatchId>),
 }
 
 impl Transaction {
@@ -137,7 +159,7 @@ impl Transaction {
             _ => false,
         };
         if waits && now.saturating_sub(self.opened) >= self.longest {
-            self.phase = Phase::Aborting;
+            self.phase = Phase::Aborting(Cause::Late);
         }
     }
 
@@ -160,17 +182,17 @@ impl Transaction {
     pub fn fence(&mut self) {
         match self.phase {
             Phase::Open | Phase::Closing | Phase::Whole(_) if self.is_void() => {
-                self.phase = Phase::Aborting;
+                self.phase = Phase::Aborting(Cause::Fenced);
             }
-            Phase::Aborting | Phase::SendingOffsets | Phase::Committing => {}
+            Phase::Aborting(_) | Phase::SendingOffsets | Phase::Committing => {}
             _ => self.forget_void_lanes(),
         }
     }
 
-    /// It cannot be committed.
+    /// The broker does not take it.
     pub fn abort(&mut self) {
         if self.phase != Phase::Idle {
-            self.phase = Phase::Aborting;
+            self.phase = Phase::Aborting(Cause::Refused);
         }
     }
 
@@ -187,7 +209,7 @@ impl Transaction {
                 Some(Step::SendOffsets(offsets.collect()))
             }
             Phase::Committing => Some(Step::Commit),
-            Phase::Aborting => Some(Step::Abort),
+            Phase::Aborting(_) => Some(Step::Abort),
             _ => None,
         }
     }
@@ -207,7 +229,7 @@ impl Transaction {
                 None
             }
             Phase::Committing => Some(self.committed(now)),
-            Phase::Aborting => Some(self.aborted(now)),
+            Phase::Aborting(cause) => Some(self.aborted(cause, now)),
             _ => None,
         }
     }
@@ -235,11 +257,11 @@ impl Transaction {
         Ended::Committed(ends)
     }
 
-    fn aborted(&mut self, now: Duration) -> Ended {
+    fn aborted(&mut self, cause: Cause, now: Duration) -> Ended {
         let lanes = self.entered().map(|(id, _)| id).collect();
         self.lanes.retain(|_, lane| lane.entered.is_empty());
         self.begin_next(now);
-        Ended::Aborted(lanes)
+        Ended::Aborted(cause, lanes)
     }
 
     fn begin_next(&mut self, now: Duration) {

@@ -47,6 +47,7 @@ struct Inner {
     counters: Counters,
     process_duration: Histogram,
     end_to_end: Histogram,
+    transaction_duration: Histogram,
     notes: Mutex<Notes>,
 }
 
@@ -74,6 +75,10 @@ struct Notes {
     closed: BTreeMap<Latch, String>,
     filtered: BTreeMap<String, u64>,
     rejected: BTreeMap<String, u64>,
+    /// Transactions that ended, by outcome.
+    transactions: BTreeMap<String, u64>,
+    /// The uptime at which the open transaction began.
+    transaction_opened: Option<Duration>,
     partitions: Vec<PartitionStatus>,
     actors: Option<Arc<dyn ActorSource>>,
 }
@@ -88,6 +93,8 @@ impl Default for Notes {
             closed: closed.into(),
             filtered: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            transactions: BTreeMap::new(),
+            transaction_opened: None,
             partitions: Vec::new(),
             actors: None,
         }
@@ -104,6 +111,7 @@ impl Board {
             counters: Counters::default(),
             process_duration: Histogram::default(),
             end_to_end: Histogram::default(),
+            transaction_duration: Histogram::default(),
             notes: Mutex::default(),
         }))
     }
@@ -147,6 +155,21 @@ impl Board {
             &counters.commits_failed
         };
         add(outcome, 1);
+    }
+
+    /// A transaction is open; told again, the same one is.
+    pub fn transaction_opened(&self) {
+        let now = (self.0.uptime)();
+        self.notes().transaction_opened.get_or_insert(now);
+    }
+
+    /// The transaction was `committed`, or aborted for a reason of that name.
+    pub fn transaction_ended(&self, outcome: &str) {
+        let mut notes = self.notes();
+        add_named(&mut notes.transactions, outcome, 1);
+        let opened = notes.transaction_opened.take();
+        let lasted = opened.map(|opened| (self.0.uptime)().saturating_sub(opened));
+        self.0.transaction_duration.observe(lasted);
     }
 
     /// The group has shared its partitions out anew.

@@ -34,6 +34,8 @@ pub fn at_work() -> Board {
     board.spans_dropped(5);
     board.commit(true);
     board.commit(false);
+    board.transaction_opened();
+    board.transaction_ended("committed");
     board.rebalanced();
     board.escalating("transformer-0 panicked too often");
     board.recovered();

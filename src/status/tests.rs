@@ -17,12 +17,16 @@ fn the_status_has_the_documented_members_and_no_others() {
     assert_eq!(
         keys(&status),
         documented(
-            "version pipeline delivery state uptime_seconds records rejections partitions actors last_error"
+            "version pipeline delivery state uptime_seconds records rejections transactions partitions actors last_error"
         )
     );
     assert_eq!(
         keys(&status["records"]),
         documented("consumed produced filtered rejected in_flight in_flight_bytes")
+    );
+    assert_eq!(
+        keys(&status["transactions"]),
+        documented("ended open_seconds")
     );
     assert_eq!(
         keys(&status["partitions"][0]),

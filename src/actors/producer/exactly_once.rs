@@ -110,17 +110,27 @@ impl ExactlyOnce {
         outbox: &mut Outbox,
     ) -> Result<(), TransactionError> {
         self.membership = None;
-        match ended {
-            Ended::Committed(ends) => self.terms.reports.send(Report::Committed(ends)),
-            Ended::Aborted(lanes) => outbox.give_up(lanes),
-        }
+        let outcome = match ended {
+            Ended::Committed(ends) => {
+                self.terms.reports.send(Report::Committed(ends));
+                "committed"
+            }
+            Ended::Aborted(cause, lanes) => {
+                outbox.give_up(lanes);
+                cause.name()
+            }
+        };
+        self.terms.board.transaction_ended(outcome);
         client.begin_transaction()
     }
 
     fn try_to_begin(&mut self, client: &kafka::Producer) -> Result<Progress, ClientError> {
         match self.begin(client) {
             Ok(()) => Ok(Progress::Moved),
-            Err(TransactionError { error, remedy }) if remedy == Remedy::Again => {
+            Err(TransactionError {
+                error,
+                remedy: Remedy::Again,
+            }) => {
                 self.waits = true;
                 let board = &self.terms.board;
                 board.not_ready(Latch::Producer, error.to_string());
@@ -218,6 +228,9 @@ impl Committer for ExactlyOnce {
             return self.try_to_begin(client);
         }
         let mut progress = Progress::Rests;
+        if self.transaction.opened().is_some() {
+            self.terms.board.transaction_opened();
+        }
         while let Some(step) = self.transaction.step() {
             if let Err(error) = self.take_step(client, &step) {
                 if let Some(again) = self.failed(&step, error)? {

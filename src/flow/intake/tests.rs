@@ -2,6 +2,7 @@ use super::*;
 use crate::flow::credit::Budget;
 
 mod ends;
+mod transactions;
 
 const DRAIN: Duration = Duration::from_secs(5);
 const NOW: Duration = Duration::from_secs(100);

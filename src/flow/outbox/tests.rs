@@ -268,3 +268,27 @@ fn p5_a_dead_letter_too_large_is_told_from_an_output_too_large() {
     };
     assert_eq!(desk.told(), [expected]);
 }
+
+#[test]
+fn p12_what_may_not_be_sent_now_waits_and_holds_nobody_up() {
+    let mut desk = Desk::new();
+    let (waits, goes) = (desk.processed(0, 0), desk.processed(1, 0));
+    let may = |batch: &Batch| batch.id() == goes;
+    let ticket = desk.outbox.next_piece(may).expect("a piece").ticket;
+    desk.outbox.handed(ticket, 3);
+    assert!(desk.outbox.next_piece(may).is_none());
+    let next = desk.next().expect("the other");
+    assert_eq!(next.batch.id(), waits);
+}
+
+#[test]
+fn p12_what_is_given_up_is_read_again_once_and_sent_no_more() {
+    let mut desk = Desk::new();
+    let (void, kept) = (desk.processed(0, 0), desk.processed(1, 0));
+    desk.outbox.give_up([void, void]);
+    assert_eq!(desk.told(), [Report::Gap(void)]);
+    desk.processed(0, 1);
+    assert_eq!(desk.next().expect("the other lane").batch.id(), kept);
+    desk.hand();
+    assert!(desk.next().is_none());
+}

@@ -147,7 +147,10 @@ fn p3_work_of_an_ended_lease_aborts_what_it_is_in() {
     desk.transaction.fence();
     assert_eq!(desk.transaction.step(), Some(Step::Abort));
     let aborted = desk.transaction.done(NOW);
-    assert_eq!(aborted, Some(Ended::Aborted(vec![void, kept])));
+    assert_eq!(
+        aborted,
+        Some(Ended::Aborted(Cause::Fenced, vec![void, kept]))
+    );
     assert!(!desk.transaction.allow(FIRST));
     assert!(desk.transaction.is_empty());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Board, Identity, Notes};
-use crate::status::{Latch, Observed, Readiness, Records, State, Status};
+use crate::status::{Latch, Observed, Readiness, Records, State, Status, Transactions};
 
 /// All that metrics show.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Figures {
     pub process_duration: Observed,
     /// From a record's timestamp to its output's acknowledgement.
     pub end_to_end: Observed,
+    /// From a transaction's first record to its end.
+    pub transaction_duration: Observed,
 }
 
 impl Board {
@@ -51,6 +53,7 @@ impl Board {
             uptime_seconds: (self.0.uptime)().as_secs_f64(),
             records: self.records(&notes),
             rejections: notes.rejected.clone(),
+            transactions: self.transactions(&notes),
             partitions: notes.partitions.clone(),
             actors,
             last_error: notes.last_error.clone(),
@@ -76,6 +79,7 @@ impl Board {
             spans_dropped: get(&counters.spans_dropped),
             process_duration: self.0.process_duration.observed(),
             end_to_end: self.0.end_to_end.observed(),
+            transaction_duration: self.0.transaction_duration.observed(),
         }
     }
 
@@ -107,6 +111,14 @@ impl Board {
         match self.actors() {
             Some(source) => source.answers().await,
             None => true,
+        }
+    }
+
+    fn transactions(&self, notes: &Notes) -> Transactions {
+        let age = |opened| (self.0.uptime)().saturating_sub(opened).as_secs_f64();
+        Transactions {
+            ended: notes.transactions.clone(),
+            open_seconds: notes.transaction_opened.map_or(0.0, age),
         }
     }
 

@@ -57,6 +57,8 @@ fn figures_of_the_board_arrive() {
         r#"greenroom_consumer_lag_seconds{topic="user-login",partition="1"} 0.25"#,
         r#"greenroom_commits_total{outcome="success"} 1"#,
         r#"greenroom_commits_total{outcome="failure"} 1"#,
+        r#"greenroom_transactions_total{outcome="committed"} 1"#,
+        "greenroom_transaction_duration_seconds_count 1",
         "greenroom_rebalances_total 1",
         "greenroom_spans_dropped_total 5",
         r#"greenroom_actor_up{actor="transformer-0"} 1"#,

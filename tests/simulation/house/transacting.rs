@@ -153,7 +153,7 @@ impl House {
         }
         match transacting.transaction.done(now) {
             Some(Ended::Committed(ends)) => self.reports.push_back(Report::Committed(ends)),
-            Some(Ended::Aborted(lanes)) => {
+            Some(Ended::Aborted(_, lanes)) => {
                 self.outbox.give_up(lanes);
                 self.tell_consumer(now);
             }

@@ -2,6 +2,7 @@
 //! together with its offsets, or never.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use greenroom::flow::Refusal;
 
@@ -39,26 +40,16 @@ struct Open {
     offsets: Vec<(i32, i64)>,
 }
 
-impl Open {
-    /// What was in it, which is over.
-    fn end(&mut self) -> (Vec<(usize, Entry)>, Vec<(i32, i64)>) {
-        (
-            std::mem::take(&mut self.entries),
-            std::mem::take(&mut self.offsets),
-        )
-    }
-}
-
 impl Coordinator {
     /// The id is taken: its open transaction is aborted, and who had the id before is fenced.
     pub fn init(&mut self, id: usize) -> Producer {
         let open = self.open.entry(id).or_default();
-        open.end();
-        open.epoch += 1;
-        Producer {
-            id,
-            epoch: open.epoch,
-        }
+        let epoch = open.epoch + 1;
+        *open = Open {
+            epoch,
+            ..Open::default()
+        };
+        Producer { id, epoch }
     }
 
     /// Whether offsets of the partition wait for the end of a transaction: who asks what is
@@ -125,7 +116,8 @@ impl Kafka {
         producer: Producer,
         witness: &mut Witness,
     ) -> Result<(), Denied> {
-        let (entries, offsets) = self.transactions.of(producer)?.end();
+        let open = self.transactions.of(producer)?;
+        let (entries, offsets) = (take(&mut open.entries), take(&mut open.offsets));
         for (place, entry) in entries {
             witness.seen(&entry, place);
         }
@@ -137,7 +129,9 @@ impl Kafka {
     }
 
     pub fn abort_transaction(&mut self, producer: Producer) -> Result<(), Denied> {
-        self.transactions.of(producer)?.end();
+        let open = self.transactions.of(producer)?;
+        open.entries.clear();
+        open.offsets.clear();
         Ok(())
     }
 }
