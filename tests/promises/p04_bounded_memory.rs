@@ -74,11 +74,23 @@ fn p4_a_hung_workers_mailbox_keeps_no_credit() {
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn storm_p4_an_outage_loses_nothing_restarts_nothing_and_ends_by_itself() {
+    outage("at-least-once");
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn storm_p4_p12_an_outage_in_a_transaction_doubles_nothing_either() {
+    outage("exactly-once").assert_no_duplicate();
+}
+
+fn outage(delivery: &str) -> Evidence {
     let outage = std::time::Duration::from_secs(scaled(300).clamp(20, 300) as u64);
     let mut broker = Broker::start(1);
     let topics = Topics::of(&broker);
     let pipes = Pipes::lay(&topics, 4);
-    let settings = Settings::logins(&broker, &pipes).with("GREENROOM_IN_FLIGHT_BYTES", "4MiB");
+    let settings = Settings::logins(&broker, &pipes)
+        .with("GREENROOM_DELIVERY", delivery)
+        .with("GREENROOM_IN_FLIGHT_BYTES", "4MiB");
     let mut usual = Generator::new(Profile::new(Kind::Usual, 4));
     let service = Service::ready(&settings);
     feed(&topics, &pipes, 100_000, &mut usual);
@@ -103,6 +115,7 @@ fn storm_p4_an_outage_loses_nothing_restarts_nothing_and_ends_by_itself() {
     let evidence = Evidence::gather(&topics, &pipes);
     evidence.assert_nothing_lost();
     evidence.assert_in_order();
+    evidence
 }
 
 #[test]
