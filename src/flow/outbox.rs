@@ -14,10 +14,13 @@ use std::sync::Arc;
 
 use super::{Batch, BatchId, Generation, Partition, Refusal, Report};
 use crate::record::Outgoing;
-use crate::trace::Milestone;
 
+mod piece;
 #[cfg(test)]
 mod tests;
+
+use piece::Piece;
+pub use piece::{Acknowledged, Kind};
 
 /// Names a piece in the receipts that come back for its records. Never 0.
 pub type Ticket = u64;
@@ -56,64 +59,6 @@ enum Arrival {
     Unknown,
     Due,
     Done,
-}
-
-/// Which part of a batch's results a piece is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Outputs,
-    DeadLetters,
-}
-
-impl Kind {
-    /// Passed as librdkafka is given the piece.
-    pub fn handed(self) -> Milestone {
-        match self {
-            Kind::Outputs => Milestone::OutputsHanded,
-            Kind::DeadLetters => Milestone::LettersHanded,
-        }
-    }
-
-    fn acknowledged(self) -> Milestone {
-        match self {
-            Kind::Outputs => Milestone::OutputsAcknowledged,
-            Kind::DeadLetters => Milestone::LettersAcknowledged,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Piece {
-    batch: Arc<Batch>,
-    kind: Kind,
-    outgoing: Outgoing,
-    /// Records that librdkafka has.
-    handed: usize,
-    /// Of those, the ones not yet acknowledged.
-    outstanding: usize,
-}
-
-/// What an acknowledgement was about.
-#[derive(Debug)]
-pub struct Acknowledged {
-    pub kind: Kind,
-    /// The piece, where that was the last of it.
-    whole: Option<Piece>,
-}
-
-impl Acknowledged {
-    /// Notes on the traces when the piece was acknowledged, once all of it is.
-    pub fn log(&self, clock: impl FnOnce() -> u64) {
-        if let Some(piece) = &self.whole {
-            piece.batch.log().pass(self.kind.acknowledged(), clock);
-        }
-    }
-
-    /// The timestamps of the piece's input records, in Unix milliseconds, once all of it is
-    /// acknowledged.
-    pub fn timestamps(&self) -> impl Iterator<Item = i64> {
-        self.whole.iter().flat_map(Piece::timestamps)
-    }
 }
 
 /// The piece to be sent next, from its record `from` on.
@@ -386,24 +331,5 @@ impl Shipment {
 
     fn is_complete(&self) -> bool {
         self.outputs == Arrival::Done && self.letters == Arrival::Done && self.open_pieces == 0
-    }
-}
-
-impl Piece {
-    fn id(&self) -> BatchId {
-        self.batch.id()
-    }
-
-    fn timestamps(&self) -> impl Iterator<Item = i64> {
-        let sources = (0..self.outgoing.len()).map(|index| self.outgoing.source_of(index));
-        sources.filter_map(|source| self.batch.records().get(source).timestamp())
-    }
-
-    fn is_handed(&self) -> bool {
-        self.handed == self.outgoing.len()
-    }
-
-    fn is_acknowledged(&self) -> bool {
-        self.is_handed() && self.outstanding == 0
     }
 }

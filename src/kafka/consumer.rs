@@ -22,7 +22,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::context::{ControlEvent, Inbox};
 use super::fetch::{Fetch, Message};
 use super::native::{Queue, Topic, milliseconds};
-use super::{ClientError, Code, Error, Membership, Settings, TopicPartition, properties};
+use super::{ClientError, Code, Error, Settings, TopicPartition, properties};
 
 /// How long a call to librdkafka's own thread may take; it needs no broker.
 const LOCAL_CALL: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ pub struct Consumer {
     taken: Vec<Message>,
     queue: Queue,
     topics: Vec<Topic>,
-    base: BaseConsumer<Inbox>,
+    pub(super) base: BaseConsumer<Inbox>,
 }
 
 impl Consumer {
@@ -318,16 +318,6 @@ impl Consumer {
     /// already, so nothing may be committed.
     pub fn assignment_lost(&self) -> bool {
         self.base.assignment_lost()
-    }
-
-    /// Who we are in the group, for offsets that go with a transaction; None where the partitions
-    /// are not ours any more. To be taken while every partition that it is meant for is ours: not
-    /// given back yet, nor answered for in a rebalance under way.
-    pub fn membership(&self) -> Option<Membership> {
-        let membership = Membership::of(self.base.client().native_ptr());
-        // In this order: whoever loses the assignment forgets its membership first, on one thread
-        // with the answer to that question.
-        membership.filter(|_| !self.assignment_lost())
     }
 
     /// Leaves the group and ends the client, giving unanswered rebalances up. Dropping does the

@@ -10,10 +10,11 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as ffi;
+use rdkafka::consumer::Consumer as _;
 
 use super::consumer::with_offsets;
 use super::native::{milliseconds, text};
-use super::{ClientError, Code, Producer, TopicPartition};
+use super::{ClientError, Code, Consumer, Producer, TopicPartition};
 
 /// What a step of a transaction that failed asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,18 @@ impl Drop for Membership {
     fn drop(&mut self) {
         // SAFETY: the metadata is ours and is destroyed only here.
         unsafe { ffi::rd_kafka_consumer_group_metadata_destroy(self.0.as_ptr()) }
+    }
+}
+
+impl Consumer {
+    /// Who we are in the group, for offsets that go with a transaction; None where the partitions
+    /// are not ours any more. To be taken while every partition that it is meant for is ours: not
+    /// given back yet, nor answered for in a rebalance under way.
+    pub fn membership(&self) -> Option<Membership> {
+        let membership = Membership::of(self.base.client().native_ptr());
+        // In this order: whoever loses the assignment forgets its membership first, on one thread
+        // with the answer to that question.
+        membership.filter(|_| !self.assignment_lost())
     }
 }
 
