@@ -25,6 +25,9 @@ mod edition;
 
 use edition::{Edition, Found, Key, Part, Writing, best};
 
+/// So many records are read within a second or two; how far it came is said of more only.
+const WORTH_SAYING: u64 = 100_000;
+
 /// The Kafka store: the topic `<group>-counts`.
 pub struct Changelog {
     log: Log,
@@ -83,7 +86,7 @@ impl Changelog {
         let (mut records, mut strange, mut said) = (0_u64, 0_u64, 0);
         let read = self.log.read(|key, value, tenths| {
             records += 1;
-            if tenths > said {
+            if tenths > said && records >= WORTH_SAYING {
                 said = tenths;
                 tracing::info!(topic, "{tenths}0 % of the stored counts are read");
             }

@@ -47,8 +47,11 @@ pub trait Committer {
     /// member any more.
     fn allow(&mut self, _transaction: u64, _: Option<Membership>) {}
 
-    /// librdkafka takes nothing more before the transaction is aborted.
-    fn abort(&mut self) {}
+    /// The transaction cannot be committed any more, and librdkafka takes nothing before it is
+    /// aborted. False where there are no transactions.
+    fn abort(&mut self) -> bool {
+        false
+    }
 
     /// Some leases are over. True where what librdkafka holds of them is to be given up with the
     /// client.

@@ -208,8 +208,9 @@ impl Committer for ExactlyOnce {
         }
     }
 
-    fn abort(&mut self) {
+    fn abort(&mut self) -> bool {
         self.transaction.abort();
+        true
     }
 
     /// What librdkafka holds of them goes with the transaction.

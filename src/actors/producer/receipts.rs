@@ -73,6 +73,10 @@ impl Producer {
                         .refusal(&ClientError { code, fatal, text }, missing);
                     self.refused(ctx, missing);
                 }
+                // After an outage the broker may have forgotten a transaction in its midst.
+                _ if self.committer.abort() => {
+                    self.outbox.refused(ticket, index as usize, Refusal::Lost);
+                }
                 _ => return Err(format!("a record could not be delivered: {code}")),
             },
         }
