@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   actors ──per batch──▶ [Board] ──snapshot──▶ /api/status, the page
-//!   supervisor ◀──asks──     │  └───figures───▶ /metrics
-//!                            └──────readiness─▶ /readyz
+//!   supervisor ◀──asks──   ▲ │  └───figures───▶ /metrics
+//!                          │ └──────readiness─▶ /readyz
+//!                          └──pause, restart─── /api/pause, /api/actors/…
 //! ```
 //!
 //! Nothing here holds a record's key, headers or value, or any part of them (P10): names,

@@ -18,7 +18,7 @@ pub use crate::actors::producer::OutputTopic;
 pub use crate::actors::sabotage::{Poison, Sabotage};
 
 use crate::actors::aggregator::{self, PublishLast};
-use crate::actors::consumer::{self, Order, Seat};
+use crate::actors::consumer::{self, Drain, Seat};
 use crate::actors::producer::{self, AtLeastOnce, Committer, ExactlyOnce, Flush};
 use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Fences, Producer, Reports, Transformer, error_router,
@@ -255,7 +255,7 @@ impl House {
             .irreplaceable_when_hung()
             .on_restart(move |restarted| note(&board, "consumer", &restarted))
             .drain_by(|consumer| {
-                let _ = consumer.send(Order::Drain);
+                let _ = consumer.send(Drain);
             })
     }
 

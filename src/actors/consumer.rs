@@ -88,21 +88,16 @@ pub struct Limits {
     pub stall: Duration,
 }
 
-/// What others may ask of a consumer.
-#[derive(Clone, Copy, Debug, Message, PartialEq, Eq)]
+/// Read nothing more, and end once all is settled and committed.
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub enum Order {
-    /// Read nothing more, and end once all is settled and committed.
-    Drain,
-    Pause,
-    Resume,
-}
+pub struct Drain;
 
 /// The actor that owns the reading thread.
 pub struct Consumer {
     pulse: Pulse,
     wiring: Wiring,
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Drain>>,
 }
 
 /// The reading thread has ended.
@@ -140,7 +135,7 @@ impl Actor for Consumer {
 }
 
 /// The reading thread from its beginning to its end, which the actor hears of, however it comes.
-fn live(wiring: Wiring, pulse: Pulse, orders: Receiver<Order>, actor: &Addr<Consumer>) {
+fn live(wiring: Wiring, pulse: Pulse, orders: Receiver<Drain>, actor: &Addr<Consumer>) {
     let seat = wiring.seat.clone();
     let reading = || {
         // Busy, not waiting: a client that never leaves is a hang.
@@ -171,10 +166,10 @@ impl Handler<Ended> for Consumer {
     }
 }
 
-impl Handler<Order> for Consumer {
+impl Handler<Drain> for Consumer {
     type Result = ();
 
-    fn handle(&mut self, order: Order, _: &mut Self::Context) {
+    fn handle(&mut self, order: Drain, _: &mut Self::Context) {
         if let Some(orders) = &self.orders {
             // Fails where the thread has ended: the actor is about to.
             let _ = orders.send(order);

@@ -100,7 +100,7 @@ fn with_settings(command: Command) -> Command {
 
 /// # Errors
 /// Where `RUST_LOG` cannot be read.
-fn start_log(log: &config::Log) -> Outcome {
+fn start_log(log: &config::Log) -> Result<logs::Filter, Failure> {
     logs::init(log.format, &log.filter).map_err(|error| Failure::Usage(vec![error.to_string()]))
 }
 

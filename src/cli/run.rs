@@ -16,10 +16,10 @@ pub fn command() -> Command {
 
 pub fn run(args: &ArgMatches) -> Outcome {
     let setup = Setup::load(args, Key::Needed)?;
-    start_log(&setup.config.log)?;
+    let log = start_log(&setup.config.log)?;
     install_panic_hook();
     actix::System::new().block_on(async move {
         let stop = super::signals::stop().map_err(running)?;
-        service::serve(setup, stop).await
+        service::serve(setup, log, stop).await
     })
 }

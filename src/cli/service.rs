@@ -13,6 +13,7 @@ use super::{Failure, Outcome, running};
 use crate::counts::Snapshot;
 use crate::status::{Board, Identity, State};
 use crate::supervision::{Clock, Ended, Escalation, Exit, Moment, Remedy, SystemClock};
+use crate::telemetry::logs::Filter;
 use crate::telemetry::traces::{Exporter, Tracer};
 use crate::topology::{Books, House, OutputTopic, Plan};
 use crate::web;
@@ -32,12 +33,13 @@ pub fn board(setup: &Setup) -> Board {
 }
 
 /// Serves until `stop` resolves, then drains (P8).
-pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
+pub async fn serve(setup: Setup, log: Filter, stop: impl Future<Output = ()>) -> Outcome {
     let board = board(&setup);
     let books = store::books(&setup, &board).map_err(running)?;
     let exporter = exporter(&setup, &board)?;
     if let Some(addr) = setup.config.http.addr {
-        let bound = listen_at(addr, &setup, &board, &books).map_err(running)?;
+        let sources = sources(&setup, &board, &books, log);
+        let bound = listen_at(addr, &sources).map_err(running)?;
         tracing::info!("status page on http://{bound}");
     }
     let mut stop = pin!(stop);
@@ -73,12 +75,14 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> Outcome {
 }
 
 /// Starts the web server; says where it really listens.
-pub fn listen_at(
-    addr: SocketAddr,
-    setup: &Setup,
-    board: &Board,
-    books: &Books,
-) -> io::Result<SocketAddr> {
+pub fn listen_at(addr: SocketAddr, sources: &Arc<web::Sources>) -> io::Result<SocketAddr> {
+    let (bound, server) = web::serve(addr, sources.clone())?;
+    actix::spawn(server);
+    Ok(bound)
+}
+
+/// What the web server sees, and may do for whoever has the token.
+pub fn sources(setup: &Setup, board: &Board, books: &Books, log: Filter) -> Arc<web::Sources> {
     let (pipeline, books) = (setup.pipeline.clone(), books.clone());
     let store = setup.config.counts.store;
     let counts = Arc::new(move || {
@@ -89,9 +93,11 @@ pub fn listen_at(
             &books.states(),
         )
     });
-    let (bound, server) = web::serve(addr, board.clone(), counts)?;
-    actix::spawn(server);
-    Ok(bound)
+    let sources = web::Sources::new(board.clone(), counts);
+    Arc::new(match &setup.config.http.admin_token {
+        Some(token) => sources.controlled_by(web::AdminToken::new(token), log),
+        None => sources,
+    })
 }
 
 /// What the settings ask for.

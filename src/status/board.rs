@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Identity {
     pub delivery: String,
 }
 
-/// What [`ActorSource::answers`] returns.
+/// What [`ActorSource`]'s questions return.
 pub type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Whoever watches over the actors, as the board asks it.
@@ -39,6 +39,9 @@ pub trait ActorSource: Send + Sync {
 
     /// Resolves to whether the supervisor is alive; may stay pending where it hangs.
     fn answers(&self) -> Answer;
+
+    /// Asks for an actor's restart. Resolves to false where no actor of that name can be restarted.
+    fn restart(&self, actor: &str) -> Answer;
 }
 
 struct Inner {
@@ -48,6 +51,8 @@ struct Inner {
     process_duration: Histogram,
     end_to_end: Histogram,
     transaction_duration: Histogram,
+    /// Here, for it outlives every actor: no restart and no rebalance ends a pause.
+    paused: AtomicBool,
     notes: Mutex<Notes>,
 }
 
@@ -112,6 +117,7 @@ impl Board {
             process_duration: Histogram::default(),
             end_to_end: Histogram::default(),
             transaction_duration: Histogram::default(),
+            paused: AtomicBool::new(false),
             notes: Mutex::default(),
         }))
     }
@@ -212,6 +218,7 @@ impl Board {
     }
 
     /// Where the service stands. [`State::Failed`] is final: see [`Board::fail`].
+    /// [`State::Paused`] is none to be set: it is [`State::Running`] after [`Board::pause`].
     pub fn set_state(&self, state: State) {
         let mut notes = self.notes();
         if notes.state != State::Failed {
@@ -255,6 +262,34 @@ impl Board {
     /// The restart as a whole is done.
     pub fn recovered(&self) {
         self.notes().escalation = None;
+    }
+}
+
+/// For whoever operates the service.
+impl Board {
+    /// Nothing more is to be read until [`Board::resume`]; what was read goes its way, and the
+    /// group's membership is kept.
+    pub fn pause(&self) {
+        self.0.paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Reading is to go on where it was paused.
+    pub fn resume(&self) {
+        self.0.paused.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is to be read now.
+    pub fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::Relaxed)
+    }
+
+    /// Asks for an actor's restart, which loses nothing and counts against no limit (P7). False
+    /// where no actor of that name can be restarted: there is none, or it has ended for good.
+    pub async fn restart(&self, actor: &str) -> bool {
+        match self.actors() {
+            Some(source) => source.restart(actor).await,
+            None => false,
+        }
     }
 }
 

@@ -89,4 +89,9 @@ impl ActorSource for Actors {
     fn answers(&self) -> Answer {
         Box::pin(std::future::ready(self.answer))
     }
+
+    /// The producer has ended for good.
+    fn restart(&self, actor: &str) -> Answer {
+        Box::pin(std::future::ready(actor == "transformer-0"))
+    }
 }

@@ -87,14 +87,26 @@ fn states_are_told_by_their_names() {
     let board = sample::starting();
     let told = || serde_json::to_value(board.snapshot().state).unwrap();
     assert_eq!(told(), "starting");
-    for (state, name) in [
-        (State::Running, "running"),
-        (State::Paused, "paused"),
-        (State::Draining, "draining"),
-    ] {
+    for (state, name) in [(State::Running, "running"), (State::Draining, "draining")] {
         board.set_state(state);
         assert_eq!(told(), name);
     }
+}
+
+#[test]
+fn a_pause_shows_while_it_runs_whenever_it_was_asked_for() {
+    let board = sample::starting();
+    board.pause();
+    assert_eq!(board.snapshot().state, State::Starting);
+    board.set_state(State::Running);
+    assert_eq!(board.snapshot().state, State::Paused);
+    let told = serde_json::to_value(board.snapshot().state).unwrap();
+    assert_eq!(told, "paused");
+    board.resume();
+    assert_eq!(board.snapshot().state, State::Running);
+    board.pause();
+    board.set_state(State::Draining);
+    assert_eq!(board.snapshot().state, State::Draining);
 }
 
 #[test]
@@ -156,7 +168,7 @@ fn it_is_not_ready_while_escalating_draining_or_given_up() {
 #[test]
 fn pauses_rebalances_and_an_empty_assignment_leave_it_ready() {
     let board = sample::at_work();
-    board.set_state(State::Paused);
+    board.pause();
     board.rebalanced();
     board.set_partitions(Vec::new());
     assert!(board.readiness().ready);

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::LogFormat;
 
@@ -19,10 +19,40 @@ use crate::config::LogFormat;
 pub enum LogError {
     /// `RUST_LOG` is no list of directives.
     #[error("RUST_LOG: {0}")]
-    Filter(#[from] ParseError),
+    Filter(#[from] FilterError),
     /// This process writes a log already.
     #[error("{0}")]
     Taken(#[from] TryInitError),
+}
+
+/// What is no list of tracing's directives.
+#[derive(Debug, Error)]
+#[error("{0}; allowed are tracing's directives, such as info,greenroom=debug")]
+pub struct FilterError(#[from] ParseError);
+
+/// What is logged, to be changed while the process runs.
+#[derive(Clone, Debug)]
+pub struct Filter(reload::Handle<EnvFilter, Registry>);
+
+impl Filter {
+    /// Logs what these directives say from now on, all else as [`init`] does.
+    ///
+    /// # Errors
+    /// Where they cannot be read; then all stays as it was.
+    pub fn set(&self, directives: &str) -> Result<(), FilterError> {
+        let chosen = parse(directives)?;
+        // Fails where the log is gone: then there is nothing to choose from.
+        let _ = self.0.reload(chosen);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Filter {
+    /// One that chooses from nothing.
+    pub fn of_no_log() -> Self {
+        Filter(reload::Layer::new(EnvFilter::default()).1)
+    }
 }
 
 /// Begins the process's log. `format` None means text on a terminal, else JSON; `filter` holds
@@ -30,7 +60,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// Where the filter cannot be read, or this process has a log already.
-pub fn init(format: Option<LogFormat>, filter: &str) -> Result<(), LogError> {
+pub fn init(format: Option<LogFormat>, filter: &str) -> Result<Filter, LogError> {
     let terminal = io::stderr().is_terminal();
     let by_default = if terminal {
         LogFormat::Text
@@ -38,8 +68,9 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> Result<(), LogError> {
         LogFormat::Json
     };
     let colour = in_colour(terminal);
-    let log = subscriber(format.unwrap_or(by_default), filter, colour, io::stderr)?;
-    Ok(log.try_init()?)
+    let (log, filter) = subscriber(format.unwrap_or(by_default), filter, colour, io::stderr)?;
+    log.try_init()?;
+    Ok(filter)
 }
 
 /// Colour is for terminals, unless `NO_COLOR` (no-color.org) asks for none.
@@ -52,13 +83,11 @@ fn subscriber<W>(
     filter: &str,
     colour: bool,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync + 'static, ParseError>
+) -> Result<(impl Subscriber + Send + Sync + 'static, Filter), FilterError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let chosen = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)?;
+    let (chosen, handle) = reload::Layer::new(parse(filter)?);
     let lines = fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(colour).boxed(),
@@ -68,7 +97,13 @@ where
             .with_span_list(false)
             .boxed(),
     };
-    Ok(Registry::default().with(lines).with(caps()).with(chosen))
+    let log = Registry::default().with(chosen).with(lines).with(caps());
+    Ok((log, Filter(handle)))
+}
+
+fn parse(directives: &str) -> Result<EnvFilter, FilterError> {
+    let by_default = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    Ok(by_default.parse(directives)?)
 }
 
 /// Below info only our own events are logged, whatever the filter says (P10): h2, hyper, redis and
@@ -91,6 +126,12 @@ mod tests {
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
 
+    impl Lines {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
     impl io::Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
@@ -105,9 +146,9 @@ mod tests {
     fn logged(format: LogFormat, filter: &str, colour: bool, act: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let log = subscriber(format, filter, colour, move || writer.clone()).unwrap();
+        let (log, _) = subscriber(format, filter, colour, move || writer.clone()).unwrap();
         with_default(log, act);
-        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+        lines.text()
     }
 
     #[test]
@@ -144,6 +185,32 @@ mod tests {
         assert_eq!(lines("debug"), 2);
         assert_eq!(lines("greenroom::flow=debug"), 2);
         assert_eq!(lines("greenroom=error"), 0);
+    }
+
+    #[test]
+    fn the_filter_can_be_changed_and_the_caps_stay() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = subscriber(LogFormat::Text, "info", false, move || writer.clone());
+        let (log, filter) = log.unwrap();
+        with_default(log, || {
+            let say = |what| {
+                tracing::debug!(target: "greenroom::flow", what);
+                tracing::debug!(target: "redis::connection", what, "payload");
+            };
+            say("before");
+            filter.set("trace").unwrap();
+            say("while");
+            let refused = filter.set("greenroom=loud").expect_err("no such level");
+            assert!(refused.to_string().contains("info,greenroom=debug"));
+            say("still");
+            filter.set("warn").unwrap();
+            say("after");
+        });
+        let text = lines.text();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("while") && text.contains("still"), "{text}");
+        assert!(!text.contains("payload"), "P10: {text}");
     }
 
     #[test]

@@ -23,6 +23,11 @@ impl ActorSource for Supervisor {
         let supervisor = self.clone();
         Box::pin(async move { Supervisor::answers(&supervisor).await })
     }
+
+    fn restart(&self, actor: &str) -> Answer {
+        let (supervisor, actor) = (self.clone(), actor.to_owned());
+        Box::pin(async move { Supervisor::restart(&supervisor, &actor).await })
+    }
 }
 
 fn describe(actor: &supervision::ActorStatus) -> ActorStatus {

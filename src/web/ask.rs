@@ -1,11 +1,13 @@
-//! Asking a running service, as a container's health check does: no curl needed.
+//! Asking a running service, as a container's health check does, and telling it: no curl needed.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 /// A service that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,21 +35,52 @@ pub enum AskError {
 /// # Errors
 /// Where there is no whole answer within 5 seconds.
 pub fn ask(addr: impl ToSocketAddrs, path: &str) -> Result<(u16, String), AskError> {
+    call(addr, |agent, root| {
+        agent.get(format!("{root}{path}")).call()
+    })
+}
+
+/// Tells it to do something, as who has the admin token; otherwise as [`ask`].
+///
+/// # Errors
+/// As [`ask`].
+pub fn tell(
+    addr: impl ToSocketAddrs,
+    path: &str,
+    token: &SecretString,
+    body: &str,
+) -> Result<(u16, String), AskError> {
+    call(addr, |agent, root| {
+        let token = token.expose_secret();
+        let request = agent.post(format!("{root}{path}"));
+        let request = request.header("Authorization", format!("Bearer {token}"));
+        request.send(body)
+    })
+}
+
+fn call(
+    addr: impl ToSocketAddrs,
+    send: impl FnOnce(&Agent, &str) -> Result<Response<Body>, ureq::Error>,
+) -> Result<(u16, String), AskError> {
     let addr = addr
         .to_socket_addrs()?
         .next()
         .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
     let addr = reachable(addr);
-    get(&format!("http://{addr}{path}")).map_err(|source| AskError::Silent { addr, source })
+    let answer = send(&agent(), &format!("http://{addr}")).and_then(read);
+    answer.map_err(|source| AskError::Silent { addr, source })
 }
 
 /// The environment's proxy would look for this service on its own machine.
-fn get(url: &str) -> Result<(u16, String), ureq::Error> {
+fn agent() -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
         .proxy(None);
-    let mut answer = Agent::from(config.build()).get(url).call()?;
+    Agent::from(config.build())
+}
+
+fn read(mut answer: Response<Body>) -> Result<(u16, String), ureq::Error> {
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES);
     let text = body.read_to_string()?;
     Ok((answer.status().as_u16(), text))

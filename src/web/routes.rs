@@ -1,17 +1,21 @@
-//! What is answered where. Only GET is: everything here looks, nothing acts.
+//! What is answered where. GET looks and POST acts.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, ALLOW, ContentType};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
+use super::admin::AdminToken;
+use super::control;
 use super::page::PAGE;
 use crate::counts::Snapshot;
 use crate::status::Board;
 use crate::telemetry::Metrics;
+use crate::telemetry::logs::Filter;
 
 /// What this instance has counted.
 pub type CountsSource = Arc<dyn Fn() -> Snapshot + Send + Sync>;
@@ -21,9 +25,11 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 /// What answers are made from.
 pub struct Sources {
-    board: Board,
+    pub(super) board: Board,
     metrics: Metrics,
     counts: CountsSource,
+    /// None: nobody may do anything.
+    pub(super) admin: Option<(AdminToken, Filter)>,
     /// For the supervisor's answer.
     pub(super) patience: Duration,
 }
@@ -34,8 +40,15 @@ impl Sources {
             metrics: Metrics::new(board.clone()),
             board,
             counts,
+            admin: None,
             patience: ANSWER,
         }
+    }
+
+    /// Lets whoever shows the token act too, and change what is logged.
+    pub fn controlled_by(mut self, token: AdminToken, log: Filter) -> Self {
+        self.admin = Some((token, log));
+        self
     }
 }
 
@@ -46,6 +59,10 @@ pub fn configure(app: &mut ServiceConfig) {
         .service(get("/metrics", metrics))
         .service(get("/api/status", status))
         .service(get("/api/counts", counts))
+        .service(post("/api/pause", control::pause))
+        .service(post("/api/resume", control::resume))
+        .service(post("/api/actors/{name}/restart", control::restart))
+        .service(post("/api/log-level", control::log_level))
         .default_service(web::to(|| async {
             text(StatusCode::NOT_FOUND, "no such page")
         }));
@@ -57,11 +74,30 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: Responder + 'static,
 {
+    only(Method::GET, path, handler)
+}
+
+fn post<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    only(Method::POST, path, handler)
+}
+
+fn only<F, Args>(method: Method, path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
     web::resource(path)
-        .route(web::get().to(handler))
-        .default_service(web::to(|| async {
-            let refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
-            refused.customize().insert_header((ALLOW, "GET"))
+        .route(web::method(method.clone()).to(handler))
+        .default_service(web::to(move || {
+            let line = format!("only {method} is answered here");
+            let refused = text(StatusCode::METHOD_NOT_ALLOWED, &line);
+            ready(refused.customize().insert_header((ALLOW, method.as_str())))
         }))
 }
 
@@ -119,7 +155,7 @@ async fn counts(sources: Data<Sources>) -> impl Responder {
     web::Json((sources.counts)())
 }
 
-fn text(code: StatusCode, line: &str) -> HttpResponse {
+pub(super) fn text(code: StatusCode, line: &str) -> HttpResponse {
     HttpResponse::build(code)
         .content_type(ContentType::plaintext())
         .body(format!("{line}\n"))

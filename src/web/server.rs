@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, middleware, web};
 
 use super::page;
-use super::routes::{self, CountsSource, Sources};
-use crate::status::Board;
+use super::routes::{self, Sources};
 
 /// For requests under way when the server is told to stop: none of ours takes longer, and an idle
 /// connection must not hold up the end (P8).
@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// More than any number of probes, scrapers and open pages; beyond, connections wait.
 const CONNECTIONS: usize = 128;
 
-/// Listens at `addr` and answers from `board` and `counts`. Port 0 takes a free one: the address
+/// Listens at `addr` and answers from `sources`. Port 0 takes a free one: the address
 /// that is returned is the real one.
 ///
 /// The server runs once its future is polled, until [`Server::handle`] is told to stop it; it
@@ -26,12 +26,8 @@ const CONNECTIONS: usize = 128;
 ///
 /// # Errors
 /// Where it cannot listen; the text names the address, the kind is the system's.
-pub fn serve(
-    addr: SocketAddr,
-    board: Board,
-    counts: CountsSource,
-) -> io::Result<(SocketAddr, Server)> {
-    let sources = web::Data::new(Sources::new(board, counts));
+pub fn serve(addr: SocketAddr, sources: Arc<Sources>) -> io::Result<(SocketAddr, Server)> {
+    let sources = web::Data::from(sources);
     let app = move || {
         App::new()
             .app_data(sources.clone())

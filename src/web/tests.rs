@@ -12,11 +12,14 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use serde_json::{Value, json};
 
-use super::routes::{Sources, configure};
-use super::{ask, serve};
+use super::routes::configure;
+use super::{AdminToken, Sources, ask, serve};
 use crate::counts::Snapshot;
 use crate::status::sample::{Actors, at_work, starting};
 use crate::status::{ActorSource, ActorStatus, Answer, Board, Latch, State};
+use crate::telemetry::logs::Filter;
+
+mod control;
 
 fn counts() -> Snapshot {
     serde_json::from_value(json!({
@@ -47,9 +50,22 @@ impl Reply {
     }
 }
 
+const TOKEN: &str = "the-admins-token";
+
+fn sources(board: &Board, token: Option<&str>) -> Sources {
+    let sources = Sources::new(board.clone(), Arc::new(counts));
+    match token {
+        Some(token) => sources.controlled_by(AdminToken::new(&token.into()), Filter::of_no_log()),
+        None => sources,
+    }
+}
+
 fn reply(board: &Board, request: TestRequest) -> Reply {
+    reply_of(sources(board, Some(TOKEN)), request)
+}
+
+fn reply_of(mut sources: Sources, request: TestRequest) -> Reply {
     System::new().block_on(async {
-        let mut sources = Sources::new(board.clone(), Arc::new(counts));
         sources.patience = Duration::ZERO;
         let app = init_service(App::new().app_data(Data::new(sources)).configure(configure)).await;
         let answer = call_service(&app, request.to_request()).await;
@@ -102,7 +118,7 @@ fn ready_follows_the_state() {
     let code = || get(&board, "/readyz").code;
     assert_eq!(code(), StatusCode::OK);
     assert_eq!(get(&board, "/readyz").body, "ready\n");
-    board.set_state(State::Paused);
+    board.pause();
     assert_eq!(code(), StatusCode::OK);
     board.set_state(State::Draining);
     assert_eq!(code(), StatusCode::SERVICE_UNAVAILABLE);
@@ -133,6 +149,9 @@ fn p7_a_supervisor_that_is_gone_or_hangs_is_not_alive() {
             Vec::new()
         }
         fn answers(&self) -> Answer {
+            Box::pin(pending())
+        }
+        fn restart(&self, _: &str) -> Answer {
             Box::pin(pending())
         }
     }
@@ -210,7 +229,7 @@ fn other_methods_and_other_paths_are_refused() {
 fn served(board: Board, act: impl FnOnce(SocketAddr) + Send + 'static) {
     System::new().block_on(async {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (bound, server) = serve(free, board, Arc::new(counts)).unwrap();
+        let (bound, server) = serve(free, Arc::new(sources(&board, None))).unwrap();
         let handle = server.handle();
         let running = tokio::spawn(server);
         tokio::task::spawn_blocking(move || act(bound))
@@ -259,7 +278,7 @@ fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap();
     System::new().block_on(async {
-        let error = serve(addr, starting(), Arc::new(counts))
+        let error = serve(addr, Arc::new(sources(&starting(), None)))
             .err()
             .expect("it is taken");
         assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

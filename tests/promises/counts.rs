@@ -60,7 +60,8 @@ fn served(snapshot: Snapshot, act: impl FnOnce(SocketAddr)) {
         actix::System::new().block_on(async move {
             let free = SocketAddr::from(([127, 0, 0, 1], 0));
             let counts = Arc::new(move || snapshot.clone());
-            let (bound, server) = web::serve(free, board, counts).expect("a port is free");
+            let sources = Arc::new(web::Sources::new(board, counts));
+            let (bound, server) = web::serve(free, sources).expect("a port is free");
             tell.send((bound, server.handle())).expect("somebody waits");
             server.await.expect("it serves");
         });

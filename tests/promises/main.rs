@@ -13,6 +13,7 @@ mod p04_bounded_memory;
 mod p05_poison;
 mod p06_nothing_silent;
 mod p06_rights;
+mod p07_control;
 mod p07_supervision;
 mod p08_shutdown;
 mod p09_pass_through;

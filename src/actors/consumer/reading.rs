@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use super::waiting::Waiting;
-use super::{Order, Wiring};
+use super::{Drain, Wiring};
 use crate::actors::Complaints;
 use crate::actors::messages::{Close, Hurry};
 use crate::flow::{Intake, Partition, Report, Stalls};
@@ -27,14 +27,13 @@ pub struct Reading {
     pub(super) waiting: Waiting,
     pub(super) drained: bool,
     pub(super) pulse: Pulse,
-    pub(super) paused: bool,
     pub(super) draining: bool,
     pub(super) stalls: Stalls,
     pub(super) complaints: Complaints,
     /// When the commit under way was asked for, in Unix nanoseconds.
     pub(super) committing_since: u64,
     reports: Receiver<Report>,
-    orders: Receiver<Order>,
+    orders: Receiver<Drain>,
     clock: SystemClock,
     committed_at: Duration,
     status_due: Duration,
@@ -43,7 +42,7 @@ pub struct Reading {
 
 impl Reading {
     /// Joins the group. An error says what librdkafka refused.
-    pub fn begin(wiring: Wiring, pulse: Pulse, orders: Receiver<Order>) -> Result<Self, String> {
+    pub fn begin(wiring: Wiring, pulse: Pulse, orders: Receiver<Drain>) -> Result<Self, String> {
         let reports = wiring.reports.open();
         let topics: Vec<&str> = wiring.topics.iter().map(String::as_str).collect();
         let mut client = kafka::Consumer::new(&wiring.kafka).map_err(reason)?;
@@ -72,7 +71,6 @@ impl Reading {
             clock: SystemClock::new(),
             committed_at: Duration::ZERO,
             status_due: Duration::ZERO,
-            paused: false,
             draining: false,
             stalls: Stalls::new(wiring.limits.stall),
             complaints: Complaints::default(),
@@ -153,7 +151,7 @@ impl Reading {
     }
 
     fn may_read(&self) -> bool {
-        !self.paused
+        !self.wiring.board.is_paused()
             && !self.draining
             && self.waiting.is_empty()
             && self.wiring.budget.available() > 0
@@ -187,9 +185,7 @@ impl Reading {
     fn take_orders(&mut self) {
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Pause) => self.paused = true,
-                Ok(Order::Resume) => self.paused = false,
-                Ok(Order::Drain) => {
+                Ok(Drain) => {
                     self.draining = true;
                     self.intake.drain(self.now());
                     let _ = self.wiring.aggregator.send(Hurry);

@@ -46,7 +46,7 @@ impl Reading {
             end,
             lag_records: u64::try_from(end - lane.committed).unwrap_or(0),
             lag_seconds: oldest.map_or(0.0, age_seconds),
-            paused: self.paused,
+            paused: self.wiring.board.is_paused(),
         }
     }
 
@@ -69,7 +69,8 @@ impl Reading {
     /// is not read yet is not looked at: markers of transactions at a log's end are never read.
     /// A drain has a deadline of its own.
     pub(super) fn find_stall(&mut self) -> Result<(), String> {
-        if self.paused || self.draining || self.wiring.board.is_closed(Latch::Store) {
+        let board = &self.wiring.board;
+        if board.is_paused() || self.draining || board.is_closed(Latch::Store) {
             self.stalls.excuse();
             return Ok(());
         }

@@ -8,6 +8,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -19,7 +20,9 @@ use crate::counts::Changelog;
 use crate::kafka::EmbeddedBroker;
 use crate::status::{Board, Latch, State};
 use crate::supervision::{RestartLimits, install_panic_hook};
+use crate::telemetry::logs::Filter;
 use crate::topology::{Books, House, OutputTopic, Plan};
+use crate::web;
 
 mod audit;
 mod chaos;
@@ -94,7 +97,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
     let wish = Wish::read(args);
     let broker = EmbeddedBroker::start(1).map_err(running)?;
     let setup = setup(args, &broker)?;
-    start_log(&setup.config.log)?;
+    let log = start_log(&setup.config.log)?;
     install_panic_hook();
     for topic in setup.topics() {
         broker.create_topic(topic, PARTITIONS).map_err(running)?;
@@ -103,7 +106,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
         let topic = Changelog::topic(setup.pipeline.group());
         broker.create_topic(&topic, 1).map_err(running)?;
     }
-    let report = actix::System::new().block_on(play(&setup, wish))?;
+    let report = actix::System::new().block_on(play(&setup, log, wish))?;
     conclude(&report, wish)
 }
 
@@ -147,11 +150,11 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "500"),
 ];
 
-async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
+async fn play(setup: &Setup, log: Filter, wish: Wish) -> Result<Report, Failure> {
     let board = service::board(setup);
     let books = store::books(setup, &board).map_err(running)?;
     let exporter = service::exporter(setup, &board)?;
-    let address = listen(setup, &board, &books)?;
+    let address = listen(setup, &service::sources(setup, &board, &books, log))?;
     if let Some(address) = address {
         println!("status page: http://{address}");
     }
@@ -178,6 +181,8 @@ async fn play(setup: &Setup, wish: Wish) -> Result<Report, Failure> {
     // The supervisor's thread must not be blocked.
     let sent = tokio::task::spawn_blocking(move || feed.finish());
     let sent = sent.await.map_err(running)?.map_err(running)?;
+    // A pause would hold up the end for ever.
+    board.resume();
     show::settle(&mut house, &board, sent).await;
     let restarts = show::restarts(&board);
     board.set_state(State::Draining);
@@ -196,13 +201,13 @@ async fn seconds(seconds: Option<u64>) {
 }
 
 /// Where the usual port is taken, a free one will do.
-fn listen(setup: &Setup, board: &Board, books: &Books) -> Result<Option<SocketAddr>, Failure> {
+fn listen(setup: &Setup, sources: &Arc<web::Sources>) -> Result<Option<SocketAddr>, Failure> {
     let Some(addr) = setup.config.http.addr else {
         return Ok(None);
     };
-    match service::listen_at(addr, setup, board, books) {
+    match service::listen_at(addr, sources) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            service::listen_at(SocketAddr::new(addr.ip(), 0), setup, board, books)
+            service::listen_at(SocketAddr::new(addr.ip(), 0), sources)
         }
         answer => answer,
     }

@@ -49,7 +49,7 @@ impl Board {
             version: env!("CARGO_PKG_VERSION"),
             pipeline: self.0.identity.pipeline.clone(),
             delivery: self.0.identity.delivery.clone(),
-            state: notes.state,
+            state: self.state(&notes),
             uptime_seconds: (self.0.uptime)().as_secs_f64(),
             records: self.records(&notes),
             rejections: notes.rejected.clone(),
@@ -119,6 +119,13 @@ impl Board {
         Transactions {
             ended: notes.transactions.clone(),
             open_seconds: notes.transaction_opened.map_or(0.0, age),
+        }
+    }
+
+    fn state(&self, notes: &Notes) -> State {
+        match notes.state {
+            State::Running if self.is_paused() => State::Paused,
+            state => state,
         }
     }
 

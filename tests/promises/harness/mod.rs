@@ -37,7 +37,7 @@ pub use pipes::Pipes;
 pub use program::Program;
 pub use redis::Redis;
 pub use rights::{On, Right, grant};
-pub use service::{Service, Settings};
+pub use service::{ADMIN_TOKEN, Service, Settings};
 pub use topics::{Topics, header};
 
 /// How long anything may take before a test gives up: a node that is up in a second on an idle

@@ -13,6 +13,9 @@ use super::{Broker, Pipes, Program, eventually};
 /// A key for tests: any of 32 bytes does.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
 
+/// What [`Service::tell`] shows.
+pub const ADMIN_TOKEN: &str = "the-admins-token";
+
 /// A running `greenroom run`. It is killed when this value is dropped.
 pub struct Service {
     child: Child,
@@ -138,6 +141,12 @@ impl Service {
     /// The answer's code, 0 where there was none, and its text.
     pub fn get(&self, path: &str) -> (u16, String) {
         greenroom::web::ask(&self.address, path).unwrap_or((0, String::new()))
+    }
+
+    /// Tells it to do something, as its administrator; otherwise as [`Service::get`].
+    pub fn tell(&self, path: &str, body: &str) -> (u16, String) {
+        let token = ADMIN_TOKEN.into();
+        greenroom::web::tell(&self.address, path, &token, body).unwrap_or((0, String::new()))
     }
 
     pub fn status(&self) -> Value {
