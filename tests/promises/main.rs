@@ -17,6 +17,7 @@ mod p07_control;
 mod p07_supervision;
 mod p08_shutdown;
 mod p09_pass_through;
+mod p10_private;
 mod p11_exact_counts;
 mod p11_stores;
 mod p12_exactly_once;

@@ -158,7 +158,7 @@ impl Broker {
 }
 
 /// The user whom a guarded broker knows, and the password.
-pub const USER: (&str, &str) = ("greenroom", "right");
+pub const USER: (&str, &str) = ("greenroom", "the-right-password");
 
 /// A second listener beside the open one.
 fn guarded_properties(slot: &Slot) -> String {

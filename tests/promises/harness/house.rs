@@ -126,6 +126,11 @@ impl Lodger {
         self.board.snapshot().records
     }
 
+    /// All that the service says of itself.
+    pub fn status_text(&self) -> String {
+        format!("{:?} {:?}", self.board.figures(), self.status.borrow())
+    }
+
     /// Spans that were lost on their way to the collector.
     pub fn spans_dropped(&self) -> u64 {
         self.board.figures().spans_dropped
