@@ -13,9 +13,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::status::{Board, Figures};
 
+mod document;
 mod samples;
 mod table;
 
+pub use document::reference;
 use samples::Samples;
 pub use table::METRICS;
 

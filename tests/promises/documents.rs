@@ -6,6 +6,7 @@ use std::path::Path;
 use greenroom::config::{readme_table, sample_env};
 use greenroom::pipeline::{Now, Options, Outcome, Spec, guide};
 use greenroom::record::{Outgoing, Records};
+use greenroom::telemetry::metrics;
 
 const HOW: &str = "run the tests with UPDATE_DOCUMENTS=1 to write it anew";
 
@@ -34,6 +35,13 @@ fn between(document: &str, mark: &str, text: &str) -> String {
 fn the_readme_shows_the_settings_table() {
     let expected = between(&read("README.md"), "settings", &readme_table());
     compare("README.md", &expected);
+}
+
+#[test]
+fn the_list_of_metrics_is_what_is_exported() {
+    let page = "docs/metrics.md";
+    let expected = between(&read(page), "metrics", &metrics::reference());
+    compare(page, &expected);
 }
 
 #[test]
