@@ -11,6 +11,7 @@ use clap::Command;
 use crate::config;
 use crate::telemetry::logs;
 
+mod chaos;
 mod check;
 mod counts;
 mod demo;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Some(("view", args)) => view::run(args),
         Some(("topics", args)) => topics::run(args),
         Some(("health", args)) => health::run(args),
+        Some(("chaos", args)) => chaos::run(args),
         _ => unreachable!("clap requires a command that it knows"),
     };
     match outcome {
@@ -92,6 +94,7 @@ fn command() -> Command {
         .subcommand(with_settings(view::command()))
         .subcommand(topics::command())
         .subcommand(with_settings(health::command()))
+        .subcommand(with_settings(chaos::command()))
 }
 
 fn with_settings(command: Command) -> Command {

@@ -156,6 +156,25 @@ fn p7_every_actor_is_restarted_by_its_name_in_mid_stream_and_nothing_is_lost() {
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_chaos_restarts_actors_and_nothing_is_lost() {
+    let house = house();
+    let service = Service::ready(&house.settings);
+    house.feed(5_000);
+    let args = ["chaos", "--count", "5", "--every", "1"];
+    let output = service.beside(&house.settings, &args);
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert_eq!(told, 5, "nobody was about to end");
+    house.feed(5_000);
+    house.wait_until_committed(10_000);
+    drop(service);
+    let evidence = house.evidence();
+    evidence.assert_nothing_lost();
+    evidence.assert_in_order();
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn what_is_logged_is_changed_while_it_runs() {
     let service = Service::ready(&house().settings);
     let (code, allowed) = service.tell("/api/log-level", "greenroom=loud");

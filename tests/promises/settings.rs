@@ -59,6 +59,14 @@ fn logins_without_a_key_says_how_to_make_one() {
 }
 
 #[test]
+fn chaos_without_a_token_says_what_it_needs() {
+    let output = greenroom(&["chaos"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&output);
+    assert!(errors.contains("GREENROOM_ADMIN_TOKEN"), "{errors}");
+}
+
+#[test]
 fn a_typo_in_a_pipeline_file_names_file_line_and_nearest_name() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     let preset = greenroom(&["pipelines", "logins"], &[]).stdout;
