@@ -39,7 +39,8 @@ pub fn run(args: &ArgMatches) -> Outcome {
         let why = "GREENROOM_ADMIN_TOKEN is not set: it must be the running service's";
         Failure::Usage(vec![why.to_owned()])
     })?;
-    let every = Duration::from_secs(args.get_one("every").copied().unwrap_or(5));
+    let every = args.get_one("every").copied();
+    let every = Duration::from_secs(every.expect("clap knows its default"));
     let count = args.get_one("count").copied().unwrap_or(u64::MAX);
     actix::System::new().block_on(async {
         let stop = signals::stop().map_err(running)?;

@@ -109,13 +109,12 @@ fn p7_a_pause_outlives_a_restart_and_a_rebalance_and_loses_nothing() {
 }
 
 /// No restart is borne here but those that are asked for.
-#[test]
-#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
-fn p7_every_actor_is_restarted_by_its_name_in_mid_stream_and_nothing_is_lost() {
+fn restart_each(delivery: &str) -> Evidence {
     const RECORDS: usize = 20_000;
     let mut house = house();
     house.settings = house
         .settings
+        .with("GREENROOM_DELIVERY", delivery)
         .with("GREENROOM_RESTART_LIMIT", "0")
         .with("GREENROOM_IN_FLIGHT_BYTES", "1MiB");
     let service = Service::ready(&house.settings);
@@ -149,8 +148,23 @@ fn p7_every_actor_is_restarted_by_its_name_in_mid_stream_and_nothing_is_lost() {
         .collect();
     assert!(others.is_empty(), "{others:?}");
     drop(service);
-    let evidence = house.evidence();
+    house.evidence()
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_every_actor_is_restarted_by_its_name_in_mid_stream_and_nothing_is_lost() {
+    let evidence = restart_each("at-least-once");
     evidence.assert_nothing_lost();
+    evidence.assert_in_order();
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p12_every_actor_is_restarted_by_its_name_and_each_input_has_one_result() {
+    let evidence = restart_each("exactly-once");
+    evidence.assert_nothing_lost();
+    evidence.assert_no_duplicate();
     evidence.assert_in_order();
 }
 
