@@ -20,7 +20,7 @@ mod readiness;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use board::{ActorSource, Answer, Board, Figures, Identity};
+pub use board::{ActorSource, Answer, Board, Figures, Identity, Operation};
 pub use histogram::{Histogram, Observed};
 pub use readiness::{Latch, Readiness};
 

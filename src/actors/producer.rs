@@ -158,9 +158,11 @@ impl Producer {
         let committer = &mut self.committer;
         while let Some(next) = self.outbox.next_piece(|batch| committer.admits(batch)) {
             let ticket = next.ticket;
-            next.batch.log().pass(next.kind.handed(), unix_nanos);
+            let begun = unix_nanos();
+            next.batch.log().pass(next.kind.handed(), || begun);
             committer.sending(next.batch);
             let (upto, stopped) = send_piece(client, &self.wiring.topics, &next);
+            self.outbox.begun(ticket, begun);
             self.outbox.handed(ticket, upto);
             match stopped {
                 None => {}

@@ -128,6 +128,13 @@ impl Outbox {
         })
     }
 
+    /// librdkafka is given the piece from now on, in Unix nanoseconds. The first time counts.
+    pub fn begun(&mut self, ticket: Ticket, now: u64) {
+        if let Some(piece) = self.pieces.get_mut(&ticket) {
+            piece.begun.get_or_insert(now);
+        }
+    }
+
     /// librdkafka has taken the piece's records before `upto`.
     pub fn handed(&mut self, ticket: Ticket, upto: usize) {
         let Some(piece) = self.pieces.get_mut(&ticket) else {
@@ -247,6 +254,7 @@ impl Outbox {
                 batch,
                 kind,
                 outgoing,
+                begun: None,
                 handed: 0,
                 outstanding: 0,
             },

@@ -29,6 +29,30 @@ pub struct Identity {
     pub delivery: String,
 }
 
+/// What a Kafka client does for us, as OpenTelemetry names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A read that brought records.
+    Poll,
+    /// A batch's outputs or dead letters, from the first that is handed over to the last
+    /// acknowledgement.
+    Send,
+    /// A commit of input offsets, to its answer.
+    Commit,
+}
+
+impl Operation {
+    pub const ALL: [Operation; 3] = [Operation::Poll, Operation::Send, Operation::Commit];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Poll => "poll",
+            Operation::Send => "send",
+            Operation::Commit => "commit",
+        }
+    }
+}
+
 /// What [`ActorSource`]'s questions return.
 pub type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -49,6 +73,7 @@ struct Inner {
     uptime: Box<dyn Fn() -> Duration + Send + Sync>,
     counters: Counters,
     process_duration: Histogram,
+    operations: [Histogram; Operation::ALL.len()],
     end_to_end: Histogram,
     transaction_duration: Histogram,
     /// Here, for it outlives every actor: no restart and no rebalance ends a pause.
@@ -115,6 +140,7 @@ impl Board {
             uptime: Box::new(uptime),
             counters: Counters::default(),
             process_duration: Histogram::default(),
+            operations: Default::default(),
             end_to_end: Histogram::default(),
             transaction_duration: Histogram::default(),
             paused: AtomicBool::new(false),
@@ -186,6 +212,11 @@ impl Board {
     /// A worker took so long for a batch.
     pub fn processed(&self, took: Duration) {
         self.0.process_duration.observe([took]);
+    }
+
+    /// A client took so long for an operation.
+    pub fn operated(&self, operation: Operation, took: Duration) {
+        self.0.operations[operation as usize].observe([took]);
     }
 
     /// From the timestamps of records to the acknowledgement of their outputs; all of a batch at

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    ActorSource, ActorState, ActorStatus, Answer, Board, Identity, Latch, PartitionStatus, State,
+    ActorSource, ActorState, ActorStatus, Answer, Board, Identity, Latch, Operation,
+    PartitionStatus, State,
 };
 
 /// Nothing is known of it yet.
@@ -40,6 +41,7 @@ pub fn at_work() -> Board {
     board.escalating("transformer-0 panicked too often");
     board.recovered();
     board.processed(Duration::from_millis(3));
+    board.operated(Operation::Send, Duration::from_millis(80));
     board.end_to_end([4, 6, 8].map(Duration::from_millis));
     board.set_partitions(vec![partition(0), partition(1)]);
     board.set_in_flight(28, 5_600, 64 << 20);

@@ -8,7 +8,7 @@ use crate::flow::Partition;
 use crate::kafka::{
     self, Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
 };
-use crate::status::Latch;
+use crate::status::{Latch, Operation};
 use crate::supervision::unix_nanos;
 
 /// For one question to the broker.
@@ -114,7 +114,10 @@ impl Reading {
         self.wiring.board.commit(failed.is_none());
         let refused = failed.map(|_| "refused");
         let tracer = &self.wiring.tracer;
-        tracer.committed(self.committing_since, unix_nanos(), refused);
+        let (begun, ended) = (self.committing_since, unix_nanos());
+        tracer.committed(begun, ended, refused);
+        let took = Duration::from_nanos(ended.saturating_sub(begun));
+        self.wiring.board.operated(Operation::Commit, took);
         if let Some(code) = failed {
             tracing::warn!(?code, "a commit was refused; it is tried again");
         } else {

@@ -9,7 +9,7 @@ use crate::actors::Complaints;
 use crate::actors::messages::{Close, Hurry};
 use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
-use crate::status::Latch;
+use crate::status::{Latch, Operation};
 use crate::supervision::{Clock, Moment, Pulse, SystemClock, unix_nanos};
 
 /// How long the thread rests where nothing is to be read: reports, orders and rebalances are
@@ -177,6 +177,11 @@ impl Reading {
             }
         }
         drop(fetch);
+        // Nothing waited before: nothing more is read then.
+        if !self.waiting.is_empty() {
+            let took = Duration::from_nanos(ended.saturating_sub(begun));
+            self.wiring.board.operated(Operation::Poll, took);
+        }
         broken
             .into_iter()
             .try_for_each(|error| self.partition_error(error))

@@ -8,7 +8,7 @@ use super::Producer;
 use crate::flow::Refusal;
 use crate::flow::outbox::{Kind, Ticket};
 use crate::kafka::{Class, ClientError, Code, Receipt};
-use crate::status::Latch;
+use crate::status::{Latch, Operation};
 use crate::supervision::unix_nanos;
 
 impl Producer {
@@ -38,9 +38,13 @@ impl Producer {
         let Some(acknowledged) = self.outbox.acknowledged(ticket, records as usize) else {
             return;
         };
-        acknowledged.log(unix_nanos);
+        let now = unix_nanos();
+        acknowledged.log(|| now);
+        if let Some(took) = acknowledged.took(now) {
+            board.operated(Operation::Send, took);
+        }
         if acknowledged.kind == Kind::Outputs {
-            let now = Duration::from_nanos(unix_nanos());
+            let now = Duration::from_nanos(now);
             let ages = acknowledged.timestamps().map(|timestamp| {
                 now.saturating_sub(Duration::from_millis(u64::try_from(timestamp).unwrap_or(0)))
             });

@@ -1,6 +1,7 @@
 //! A part of a batch's results, from its arrival to its acknowledgement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flow::{Batch, BatchId};
 use crate::record::Outgoing;
@@ -35,6 +36,8 @@ pub(super) struct Piece {
     pub(super) batch: Arc<Batch>,
     pub(super) kind: Kind,
     pub(super) outgoing: Outgoing,
+    /// When librdkafka was given the first of its records, in Unix nanoseconds.
+    pub(super) begun: Option<u64>,
     /// Records that librdkafka has.
     pub(super) handed: usize,
     /// Of those, the ones not yet acknowledged.
@@ -55,6 +58,13 @@ impl Acknowledged {
         if let Some(piece) = &self.whole {
             piece.batch.log().pass(self.kind.acknowledged(), clock);
         }
+    }
+
+    /// How long it took since [`Outbox::begun`](super::Outbox::begun), once all of it is
+    /// acknowledged.
+    pub fn took(&self, now: u64) -> Option<Duration> {
+        let begun = self.whole.as_ref()?.begun?;
+        Some(Duration::from_nanos(now.saturating_sub(begun)))
     }
 
     /// The timestamps of the piece's input records, in Unix milliseconds, once all of it is

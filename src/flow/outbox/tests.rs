@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::flow::batch::tests::batch_of;
 use crate::flow::generation::{Generations, Tenure};
@@ -291,4 +293,21 @@ fn p12_what_is_given_up_is_read_again_once_and_sent_no_more() {
     assert_eq!(desk.next().expect("the other lane").batch.id(), kept);
     desk.hand();
     assert!(desk.next().is_none());
+}
+
+#[test]
+fn a_piece_took_from_its_first_record_to_the_last_acknowledgement() {
+    let mut desk = Desk::new();
+    desk.processed(0, 0);
+    let ticket = desk.next().expect("a piece").ticket;
+    desk.outbox.begun(ticket, 100);
+    desk.outbox.handed(ticket, 2);
+    desk.outbox.begun(ticket, 150);
+    desk.outbox.handed(ticket, 3);
+    let mut took = |records, now| {
+        let acknowledged = desk.outbox.acknowledged(ticket, records);
+        acknowledged.expect("a piece").took(now)
+    };
+    assert_eq!(took(2, 200), None);
+    assert_eq!(took(1, 300), Some(Duration::from_nanos(200)));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Board, Identity, Notes};
+use super::{Board, Identity, Notes, Operation};
 use crate::status::{Latch, Observed, Readiness, Records, State, Status, Transactions};
 
 /// All that metrics show.
@@ -25,6 +25,8 @@ pub struct Figures {
     pub expired: u64,
     /// Spans that were lost on their way to the collector (P6).
     pub spans_dropped: u64,
+    /// What clients take for their operations.
+    pub operations: [(Operation, Observed); Operation::ALL.len()],
     /// What a worker takes for a batch.
     pub process_duration: Observed,
     /// From a record's timestamp to its output's acknowledgement.
@@ -77,6 +79,7 @@ impl Board {
             escalations: get(&counters.escalations),
             expired: get(&counters.expired),
             spans_dropped: get(&counters.spans_dropped),
+            operations: Operation::ALL.map(|of| (of, self.0.operations[of as usize].observed())),
             process_duration: self.0.process_duration.observed(),
             end_to_end: self.0.end_to_end.observed(),
             transaction_duration: self.0.transaction_duration.observed(),

@@ -33,6 +33,14 @@ pub const METRICS: &[Metric] = &[
         write: |f, s| s.counter(&operation("send"), f.status.records.produced),
     },
     Metric {
+        name: "messaging_client_operation_duration_seconds",
+        kind: Histogram,
+        unit: Some("seconds"),
+        labels: MESSAGING,
+        help: "Time of a poll that brings records, of a batch's sending until all is acknowledged, and of a commit.",
+        write: operations,
+    },
+    Metric {
         name: "messaging_process_duration_seconds",
         kind: Histogram,
         unit: Some("seconds"),
@@ -229,6 +237,11 @@ fn operation(name: &'static str) -> [(&'static str, &'static str); 2] {
         ("messaging_system", "kafka"),
         ("messaging_operation_name", name),
     ]
+}
+
+fn operations(figures: &Figures, samples: &mut Samples<'_>) -> Result {
+    let mut operations = figures.operations.iter();
+    operations.try_for_each(|(of, took)| samples.histogram(&operation(of.name()), took))
 }
 
 fn counted(label: &str, counts: &BTreeMap<String, u64>, samples: &mut Samples<'_>) -> Result {

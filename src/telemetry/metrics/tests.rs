@@ -48,6 +48,8 @@ fn figures_of_the_board_arrive() {
         r#"greenroom_records_filtered_total{reason="skipped"} 30"#,
         r#"greenroom_records_rejected_total{error_type="invalid_json"} 40"#,
         "greenroom_records_expired_total 7",
+        r#"messaging_client_operation_duration_seconds_count{messaging_system="kafka",messaging_operation_name="send"} 1"#,
+        r#"messaging_client_operation_duration_seconds_count{messaging_system="kafka",messaging_operation_name="commit"} 0"#,
         "greenroom_end_to_end_seconds_count 3",
         r#"greenroom_end_to_end_seconds_bucket{le="0.005"} 1"#,
         r#"greenroom_end_to_end_seconds_bucket{le="+Inf"} 3"#,
