@@ -1,6 +1,6 @@
 //! The event at work: a JSON object's members, found by slot, changed in place.
 
-use super::json::{self, Kind, Malformed, Scanner, Token};
+use super::json::{self, Kind, Literal, Malformed, Scanner, Token};
 use super::names::{Names, Slot};
 
 /// A worker keeps its buffers from record to record up to this many bytes each; what one large
@@ -299,27 +299,35 @@ impl Event {
     }
 
     /// Sets a member to a text: in place, or at the end where it is new.
-    pub fn set_text(&mut self, slot: Slot, text: &str) {
-        let value = self.quoted(text);
+    pub fn set_text(&mut self, slot: Slot, literal: &Literal) {
+        let json = self.append(&literal.json);
+        let text = match literal.json.len() - 2 == literal.text.len() {
+            true => json.inner(),
+            false => self.append(&literal.text),
+        };
+        self.set(slot, Value::new(Kind::Text, json, text));
+    }
+
+    /// Sets a member to a text of letters, digits and signs that JSON does not escape.
+    pub fn set_plain(&mut self, slot: Slot, text: &str) {
+        let value = self.plain(text);
         self.set(slot, value);
     }
 
     /// Sets a member to the hash that stands for it.
     pub fn set_masked(&mut self, slot: Slot, hash: &str) {
-        let value = self.quoted(hash);
+        let value = self.plain(hash);
         let masked = true;
         self.set(slot, Value { masked, ..value });
     }
 
-    fn quoted(&mut self, text: &str) -> Value {
+    fn plain(&mut self, text: &str) -> Value {
         let start = self.text.len();
-        json::quote(text, &mut self.text);
+        self.text.push('"');
+        self.text.push_str(text);
+        self.text.push('"');
         let json = Span::new(start, self.text.len());
-        let text = match self.text.len() - start - 2 == text.len() {
-            true => json.inner(),
-            false => self.append(text),
-        };
-        Value::new(Kind::Text, json, text)
+        Value::new(Kind::Text, json, json.inner())
     }
 
     /// Sets a member to a value that is no text: in place, or at the end where it is new.

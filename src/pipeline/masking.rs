@@ -5,6 +5,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+use super::json::Literal;
+
 /// SHA-256 works on blocks of so many bytes.
 const BLOCK: usize = 64;
 
@@ -28,10 +30,9 @@ pub(super) struct Hashed([u8; 32]);
 pub(super) struct Hex([u8; 64]);
 
 /// The hash key at work. Its key cannot be printed, nor got back.
-#[derive(Clone)]
 pub(super) struct Masking {
     mac: Mac256,
-    key_id: Box<str>,
+    key_id: Literal,
 }
 
 /// HMAC-SHA-256 (RFC 2104) that has its key.
@@ -39,7 +40,6 @@ pub(super) struct Masking {
 /// Nearly all that is masked fits one block with its padding. It is hashed from the states that
 /// the key's blocks left: a copy of the library's MAC, with its buffers for texts of any length,
 /// costs a twentieth of the hot path more (measured).
-#[derive(Clone)]
 struct Mac256 {
     /// The hash's states after the key's inner and outer block.
     inner: [u32; 8],
@@ -49,7 +49,7 @@ struct Mac256 {
 
 impl std::fmt::Debug for Masking {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Masking({})", self.key_id)
+        write!(f, "Masking({})", self.key_id.text)
     }
 }
 
@@ -64,7 +64,7 @@ impl Masking {
         Masking { mac, key_id }
     }
 
-    pub fn key_id(&self) -> &str {
+    pub fn key_id(&self) -> &Literal {
         &self.key_id
     }
 

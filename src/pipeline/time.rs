@@ -217,7 +217,7 @@ impl Rendered {
 pub(super) fn set_rendered(event: &mut Event, into: Slot, format: Format, rendered: &Rendered) {
     match format.is_number() {
         true => event.set_json(into, Kind::Number, rendered.as_str()),
-        false => event.set_text(into, rendered.as_str()),
+        false => event.set_plain(into, rendered.as_str()),
     }
 }
 

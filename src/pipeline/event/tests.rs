@@ -76,7 +76,7 @@ fn texts_are_read_as_they_are_meant() {
         .read(br#"{"a":"\u0031\n\ud83d\ude00"}"#, &names)
         .unwrap();
     assert_eq!(event.text(a), Some("1\n😀"));
-    event.set_text(a, "\"quoted\"\u{1}");
+    event.set_text(a, &Literal::from("\"quoted\"\u{1}"));
     assert_eq!(event.text(a), Some("\"quoted\"\u{1}"));
     assert_eq!(written(&event, &names), r#"{"a":"\"quoted\"\u0001"}"#);
     event.set_json(a, Kind::Boolean, "true");

@@ -14,6 +14,22 @@ pub(in crate::pipeline) fn quote(text: &str, into: &mut String) {
     into.push('"');
 }
 
+/// A text that many events are given: it is quoted once.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Literal {
+    pub text: Box<str>,
+    pub json: Box<str>,
+}
+
+impl From<&str> for Literal {
+    fn from(text: &str) -> Self {
+        Literal {
+            text: text.into(),
+            json: quoted(text).into(),
+        }
+    }
+}
+
 /// `text` as JSON.
 pub(in crate::pipeline) fn quoted(text: &str) -> String {
     let mut json = String::new();

@@ -7,7 +7,7 @@
 mod escape;
 mod scanner;
 
-pub(super) use escape::{quote, quoted, unescape};
+pub(super) use escape::{Literal, quote, quoted, unescape};
 pub use scanner::Malformed;
 pub(super) use scanner::{Kind, Scanner, Token};
 

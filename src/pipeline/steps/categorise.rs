@@ -3,6 +3,7 @@
 use super::{Context, Step};
 use crate::pipeline::event::Event;
 use crate::pipeline::guide::{Chapter, Example, Key};
+use crate::pipeline::json::Literal;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -12,13 +13,13 @@ struct Categorise {
     field: Slot,
     into: Slot,
     categories: Vec<Category>,
-    otherwise: Box<str>,
+    otherwise: Literal,
 }
 
 /// A class and the texts that belong to it, whatever their case.
 #[derive(Debug)]
 struct Category {
-    name: Box<str>,
+    name: Literal,
     texts: Vec<Box<str>>,
 }
 
@@ -86,7 +87,7 @@ fn refuse_ambiguity(section: &mut Section<'_, '_>, categories: &[(&str, Vec<&str
 }
 
 impl Categorise {
-    fn category(&self, text: &str) -> &str {
+    fn category(&self, text: &str) -> &Literal {
         let alike = |category: &&Category| {
             let mut texts = category.texts.iter();
             texts.any(|known| known.eq_ignore_ascii_case(text))
@@ -110,9 +111,9 @@ impl Step for Categorise {
         let (into, field) = (names.name(self.into), names.name(self.field));
         let categories = self.categories.iter();
         let categories: Vec<_> = categories
-            .map(|category| format!("{} ({})", category.name, category.texts.join(", ")))
+            .map(|category| format!("{} ({})", category.name.text, category.texts.join(", ")))
             .collect();
-        let (categories, otherwise) = (categories.join(", "), &self.otherwise);
+        let (categories, otherwise) = (categories.join(", "), &self.otherwise.text);
         format!("set {into} by {field}: {categories}, else {otherwise}")
     }
 }

@@ -3,6 +3,7 @@
 use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
 use crate::pipeline::guide::{Chapter, Example, Key};
+use crate::pipeline::json::Literal;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -10,7 +11,7 @@ use crate::pipeline::section::Section;
 #[derive(Debug)]
 struct Default {
     field: Slot,
-    value: Box<str>,
+    value: Literal,
     when: Lack,
 }
 
@@ -59,7 +60,8 @@ impl Step for Default {
     }
 
     fn explain(&self, names: &Names) -> String {
-        let (field, value, when) = (names.name(self.field), &self.value, self.when.explain());
+        let (field, when) = (names.name(self.field), self.when.explain());
+        let value = &self.value.text;
         format!("set {field} to {value:?} where it is {when}")
     }
 }

@@ -3,7 +3,7 @@
 use super::{Context, Step};
 use crate::pipeline::event::Event;
 use crate::pipeline::guide::{Chapter, Example, Key};
-use crate::pipeline::json::Kind;
+use crate::pipeline::json::{Kind, Literal};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -13,7 +13,9 @@ struct Flag {
     field: Slot,
     values: Vec<Box<str>>,
     into: Slot,
-    /// Where the field's name goes if the flag is set, null if not.
+    /// What the reason is if the flag is set: the field's name.
+    reason: Literal,
+    /// Where the reason goes, null if the flag is not set.
     reason_into: Option<Slot>,
 }
 
@@ -58,6 +60,7 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
     let reason_into = section.field("reason_into", names);
     Some(Box::new(Flag {
         field: field?,
+        reason: names.name(field?).into(),
         values: values?.into_iter().map(Box::from).collect(),
         into: into?,
         reason_into,
@@ -72,12 +75,12 @@ impl Flag {
 }
 
 impl Step for Flag {
-    fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
+    fn apply(&self, event: &mut Event, _: &Context<'_>) -> Result<(), Stop> {
         let set = self.is_set(event);
         let json = if set { "true" } else { "false" };
         event.set_json(self.into, Kind::Boolean, json);
         match self.reason_into {
-            Some(into) if set => event.set_text(into, context.names.name(self.field)),
+            Some(into) if set => event.set_text(into, &self.reason),
             Some(into) => event.set_json(into, Kind::Null, "null"),
             None => {}
         }

@@ -3,6 +3,7 @@
 use super::{Context, Step};
 use crate::pipeline::event::Event;
 use crate::pipeline::guide::{Chapter, Example, Key};
+use crate::pipeline::json::Literal;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
@@ -10,7 +11,7 @@ use crate::pipeline::section::Section;
 #[derive(Debug)]
 struct Set {
     into: Slot,
-    value: Box<str>,
+    value: Literal,
 }
 
 pub(super) const CHAPTER: Chapter<Box<dyn Step>> = Chapter {
@@ -46,7 +47,7 @@ impl Step for Set {
     }
 
     fn explain(&self, names: &Names) -> String {
-        format!("set {} to {:?}", names.name(self.into), self.value)
+        format!("set {} to {:?}", names.name(self.into), self.value.text)
     }
 }
 
