@@ -1,6 +1,6 @@
 //! Times: read from events, handed in as now, and rendered.
 
-use chrono::{DateTime, Datelike, Offset, TimeZone, Timelike};
+use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::event::Event;
@@ -10,6 +10,7 @@ use super::names::Slot;
 /// The first second of year 1 and the last of year 9999, in Unix seconds.
 const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
+const SECONDS_A_DAY: i64 = 86_400;
 const NANOS_A_SECOND: u64 = 1_000_000_000;
 
 /// The time handed in with a batch.
@@ -120,9 +121,9 @@ impl Moment {
             return Some(());
         }
         out.push(if minutes < 0 { b'-' } else { b'+' });
-        out.digits(minutes.unsigned_abs() / 60, 2);
+        out.extend(&two_digits(minutes.unsigned_abs() / 60));
         out.push(b':');
-        out.digits(minutes.unsigned_abs() % 60, 2);
+        out.extend(&two_digits(minutes.unsigned_abs() % 60));
         Some(())
     }
 
@@ -141,18 +142,22 @@ impl Moment {
         if !YEARS.contains(&local) {
             return None;
         }
-        let local = DateTime::from_timestamp(local, 0)?.naive_utc();
-        out.digits(local.year().unsigned_abs(), 4);
-        out.push(b'-');
-        out.digits(local.month(), 2);
-        out.push(b'-');
-        out.digits(local.day(), 2);
-        out.push(between);
-        out.digits(local.hour(), 2);
-        out.push(b':');
-        out.digits(local.minute(), 2);
-        out.push(b':');
-        out.digits(local.second(), 2);
+        let (year, month, day) = date(local.div_euclid(SECONDS_A_DAY));
+        let second = local.rem_euclid(SECONDS_A_DAY) as u32;
+        let mut text = *b"yyyy-mm-dd hh:mm:ss";
+        for (at, n) in [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day),
+            (11, second / 3600),
+            (14, second / 60 % 60),
+            (17, second % 60),
+        ] {
+            text[at..at + 2].copy_from_slice(&two_digits(n));
+        }
+        text[10] = between;
+        out.extend(&text);
         Some(())
     }
 }
@@ -189,6 +194,12 @@ impl Rendered {
         self.len += 1;
     }
 
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        self.bytes[self.len..end].copy_from_slice(bytes);
+        self.len = end;
+    }
+
     /// The last `width` decimal digits of `n`.
     fn digits(&mut self, mut n: u32, width: usize) {
         let end = self.len + width;
@@ -211,6 +222,32 @@ impl Rendered {
         }
         self.digits(low as u32, width.min(9));
     }
+}
+
+/// Year, month and day, by days since 1970, in years 1 to 9999. Howard Hinnant's
+/// `civil_from_days`: three times are written in a usual record, and with chrono's dates that record
+/// takes 4 % longer.
+fn date(days: i64) -> (u32, u32, u32) {
+    // Years begin with March here, so that a leap day is a year's last.
+    const FROM_MARCH_OF_YEAR_0: i64 = 719_468;
+    const DAYS_IN_400_YEARS: u32 = 146_097;
+    let days = (days + FROM_MARCH_OF_YEAR_0) as u32;
+    let day = days % DAYS_IN_400_YEARS;
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Five months from March or August on have 153 days.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = year + days / DAYS_IN_400_YEARS * 400;
+    match month {
+        0..10 => (year, month + 3, day),
+        _ => (year + 1, month - 9, day),
+    }
+}
+
+/// A number below 100.
+fn two_digits(n: u32) -> [u8; 2] {
+    [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]
 }
 
 /// Sets a member to a rendered time: a number where the format is one, else a text.
