@@ -7,6 +7,9 @@ use super::names::{Names, Slot};
 /// record needed beyond goes with it (P4).
 const KEPT: usize = 1 << 20;
 
+/// Of so many members is remembered which place they had.
+const FORESEEN: usize = 32;
+
 /// A JSON object. One event serves a worker for all its records and allocates for none of them.
 #[derive(Debug, Default)]
 pub(super) struct Event {
@@ -17,6 +20,9 @@ pub(super) struct Event {
     places: Vec<Option<u32>>,
     /// Members without a slot, to find duplicates among them: name and index.
     others: Vec<(Span, u32)>,
+    /// The member that stood at each place in the events before. Events of one kind are written
+    /// alike: a name that is where it was need only be compared, not scanned and looked up.
+    foreseen: [Option<Slot>; FORESEEN],
 }
 
 /// A piece of the event's text.
@@ -156,9 +162,17 @@ impl Event {
             return Ok(());
         }
         loop {
-            let name = scanner.name()?;
-            let value = scanner.value(1)?;
-            self.push_read(scanner.source(), name, value, names);
+            match self.foreseen(scanner, names) {
+                Some(slot) => {
+                    let value = scanner.value(1)?;
+                    self.set_read(scanner.source(), slot, value);
+                }
+                None => {
+                    let name = scanner.name()?;
+                    let value = scanner.value(1)?;
+                    self.push_read(scanner.source(), name, value, names);
+                }
+            }
             scanner.space();
             if scanner.eat(b'}') {
                 return Ok(());
@@ -170,17 +184,20 @@ impl Event {
         }
     }
 
+    /// Passes the name of the member that was foreseen here, if it is there.
+    fn foreseen(&self, scanner: &mut Scanner<'_>, names: &Names) -> Option<Slot> {
+        let slot = (*self.foreseen.get(self.members.len())?)?;
+        scanner.passes(names.opening(slot)).then_some(slot)
+    }
+
     fn push_read(&mut self, source: &str, name: Token, value: Token, names: &Names) {
         let plain_name = self.plain_text(source, name);
         match names.find(plain_name.of(&self.text)) {
-            // The last value wins and stands at the first one's position: `set` does just that.
             Some(slot) => {
-                let json = Span::new(value.start, value.end);
-                let text = match value.kind {
-                    Kind::Text => self.plain_text(source, value),
-                    _ => json,
-                };
-                self.set(slot, Value::new(value.kind, json, text));
+                if let Some(foreseen) = self.foreseen.get_mut(self.members.len()) {
+                    *foreseen = Some(slot);
+                }
+                self.set_read(source, slot, value);
             }
             None => {
                 let json = Span::new(value.start, value.end);
@@ -192,6 +209,17 @@ impl Event {
                 });
             }
         }
+    }
+
+    /// Of duplicates the last value wins and stands at the first one's position: `set` does just
+    /// that.
+    fn set_read(&mut self, source: &str, slot: Slot, value: Token) {
+        let json = Span::new(value.start, value.end);
+        let text = match value.kind {
+            Kind::Text => self.plain_text(source, value),
+            _ => json,
+        };
+        self.set(slot, Value::new(value.kind, json, text));
     }
 
     /// Where the characters lie that a text means: between its quotes, or, where it has escapes,

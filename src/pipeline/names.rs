@@ -60,6 +60,12 @@ impl Names {
         &self.written[slot.index()]
     }
 
+    /// The name as JSON, with the colon after it.
+    #[inline]
+    pub fn opening(&self, slot: Slot) -> &str {
+        &self.written(slot)[1..]
+    }
+
     /// The names, for a person to read.
     pub fn list(&self, slots: &[Slot]) -> String {
         let names: Vec<_> = slots.iter().map(|slot| self.name(*slot)).collect();

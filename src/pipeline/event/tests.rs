@@ -85,6 +85,33 @@ fn texts_are_read_as_they_are_meant() {
 }
 
 #[test]
+fn a_place_that_was_foreseen_is_only_a_guess() {
+    let names = names(&["a", "ab", "b"]);
+    let mut used = Event::default();
+    for text in [
+        r#"{"a":1,"ab":2,"b":3}"#,
+        r#"{"a":1,"ab":2,"b":3}"#,
+        r#"{"b":1,"ab":2,"a":3}"#,
+        r#"{"x":0,"b":1,"a" : 3}"#,
+        r#"{"b":1,"b":2,"b":3}"#,
+        r#"{"\u0062":1,"a":2,"x":4,"b":5,"x":6}"#,
+        r#"{"a":1}"#,
+        r#"{}"#,
+        r#"{"a":1,"a"}"#,
+        r#"{"a":1,"ab""#,
+        r#"{"a":1,"ab":"#,
+    ] {
+        let mut fresh = Event::default();
+        assert_eq!(
+            used.read(text.as_bytes(), &names),
+            fresh.read(text.as_bytes(), &names),
+            "{text}"
+        );
+        assert_eq!(written(&used, &names), written(&fresh, &names), "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_event_is_told_apart() {
     let names = names(&[]);
     let mut event = Event::default();

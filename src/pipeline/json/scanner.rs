@@ -118,6 +118,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes `text`, and the space after it, if it stands here.
+    #[inline]
+    pub fn passes(&mut self, text: &str) -> bool {
+        let found = self.bytes[self.at..].starts_with(text.as_bytes());
+        if found {
+            self.at += text.len();
+            self.space();
+        }
+        found
+    }
+
     /// Passes a member's name and its colon.
     pub fn name(&mut self) -> Result<Token, Malformed> {
         if self.peek() != Some(b'"') {
@@ -266,8 +277,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a text from quote to quote; true where it holds escapes.
+    #[inline]
     fn text(&mut self) -> Result<bool, Malformed> {
         self.at += 1;
+        self.at += plain_run(&self.bytes[self.at..]);
+        match self.eat(b'"') {
+            true => Ok(false),
+            false => self.rest_of_text(),
+        }
+    }
+
+    /// The rest of a text that has more in it than plain characters; true where it holds escapes.
+    fn rest_of_text(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
             self.at += plain_run(&self.bytes[self.at..]);
