@@ -224,7 +224,7 @@ impl Topics {
             .expect("the broker deletes records");
     }
 
-    /// Where each partition of a topic ends now.
+    /// Where each partition of a topic ends now for those who read what is committed.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
         let partitions = self.partitions(topic).into_iter();
         let ends = partitions.map(|partition| {
@@ -232,6 +232,21 @@ impl Topics {
             end.expect("the broker knows its partitions")
         });
         ends.collect()
+    }
+
+    /// How many offsets a topic's logs hold, with those of transactions that are open still.
+    pub fn written(&self, topic: &str) -> i64 {
+        let mut config = self.config.clone();
+        let reader: BaseConsumer = config
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .expect("a consumer can be made");
+        let partitions = self.partitions(topic).into_iter();
+        let ends = partitions.map(|partition| {
+            let ends = reader.fetch_watermarks(topic, partition, PATIENCE);
+            ends.expect("the broker knows its partitions").1
+        });
+        ends.sum()
     }
 
     fn end(&self, topic: &str, partition: i32, within: Duration) -> KafkaResult<i64> {
