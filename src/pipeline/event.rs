@@ -213,6 +213,7 @@ impl Event {
 
     /// Of duplicates the last value wins and stands at the first one's position: `set` does just
     /// that.
+    #[inline(always)]
     fn set_read(&mut self, source: &str, slot: Slot, value: Token) {
         let json = Span::new(value.start, value.end);
         let text = match value.kind {
@@ -224,6 +225,7 @@ impl Event {
 
     /// Where the characters lie that a text means: between its quotes, or, where it has escapes,
     /// decoded at the end of the event's text.
+    #[inline(always)]
     fn plain_text(&mut self, source: &str, token: Token) -> Span {
         let raw = Span::new(token.start, token.end).inner();
         if !token.escaped {

@@ -151,7 +151,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a value, be it nested, that itself lies in `depth` containers.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self, depth: u32) -> Result<Token, Malformed> {
         let start = self.at;
         let (kind, escaped) = match self.peek() {
@@ -227,6 +227,7 @@ impl<'a> Scanner<'a> {
         Ok(false)
     }
 
+    #[inline(always)]
     fn scalar(&mut self) -> Result<(Kind, bool), Malformed> {
         match self.peek() {
             Some(b'"') => Ok((Kind::Text, self.text()?)),
@@ -277,7 +278,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a text from quote to quote; true where it holds escapes.
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Result<bool, Malformed> {
         self.at += 1;
         self.at += plain_run(&self.bytes[self.at..]);
