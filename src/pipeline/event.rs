@@ -100,6 +100,10 @@ impl Span {
     fn of(self, text: &str) -> &str {
         &text[self.start as usize..self.end as usize]
     }
+
+    fn bytes_of(self, text: &str) -> &[u8] {
+        &text.as_bytes()[self.start as usize..self.end as usize]
+    }
 }
 
 impl Value {
@@ -265,6 +269,7 @@ impl Event {
         Span::new(start, self.text.len())
     }
 
+    #[inline]
     fn value(&self, slot: Slot) -> Option<&Value> {
         let place = self.places[slot.index()]?;
         Some(&self.members[place as usize].value)
@@ -276,6 +281,7 @@ impl Event {
     }
 
     /// Type and characters: a text's as they are meant, another value's JSON.
+    #[inline]
     pub fn get(&self, slot: Slot) -> Option<(Kind, &str)> {
         let value = self.value(slot)?;
         Some((value.kind, value.text.of(&self.text)))
@@ -301,6 +307,7 @@ impl Event {
         }
     }
 
+    #[inline]
     pub fn lacks(&self, slot: Slot, lack: Lack) -> bool {
         let Some(value) = self.value(slot) else {
             return true;
@@ -391,12 +398,12 @@ impl Event {
                 Name::Known(slot) => out.extend_from_slice(names.written(slot).as_bytes()),
                 Name::Other(name) => {
                     out.push(b',');
-                    out.extend_from_slice(name.of(&self.text).as_bytes());
+                    out.extend_from_slice(name.bytes_of(&self.text));
                     out.push(b':');
                 }
                 Name::Gone => continue,
             }
-            out.extend_from_slice(member.value.json.of(&self.text).as_bytes());
+            out.extend_from_slice(member.value.json.bytes_of(&self.text));
         }
         // The first member has a comma before it, where the object opens.
         match out.get_mut(start) {
