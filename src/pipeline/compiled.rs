@@ -16,7 +16,7 @@ use super::section::SpecError;
 use super::side_topic::SideTopic;
 use super::spec::{Counted, Others, Spec, Stage, Tombstones};
 use super::steps::Context;
-use super::time::Now;
+use super::time::{Now, Stamp};
 use super::worker::Worker;
 use crate::counts::{Counts, PlainKeys};
 
@@ -350,12 +350,13 @@ fn explain_stage(n: usize, stage: &Stage, spec: &Spec) -> String {
 }
 
 impl Inner {
-    pub fn context(&self, now: Now) -> Context<'_> {
+    pub fn context<'a>(&'a self, now: Now, stamp: &'a Stamp) -> Context<'a> {
         Context {
             names: &self.spec.names,
             masking: self.masking.as_ref(),
             zone: self.zone,
             now,
+            stamp,
         }
     }
 

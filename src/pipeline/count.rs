@@ -8,7 +8,7 @@ use super::json::Kind;
 use super::names::{Names, Slot};
 use super::section::Section;
 use super::steps::LACKS;
-use super::time::{Format, Moment, Rendered};
+use super::time::{Format, Rendered};
 use crate::counts::{Accumulator, Path};
 
 /// One count, by the values of a member, or a total.
@@ -293,8 +293,7 @@ impl Key {
         match &self.form {
             Form::Value => self.value(event, self.field).into_iter().for_each(then),
             Form::Hour => {
-                let found = event.get(self.field);
-                let moment = found.and_then(|(kind, text)| Moment::read(kind, text));
+                let moment = event.time(self.field);
                 let hour = moment.and_then(|moment| moment.render(Format::Hour, zone));
                 hour.iter().map(Rendered::as_str).for_each(then);
             }

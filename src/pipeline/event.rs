@@ -1,7 +1,10 @@
 //! The event at work: a JSON object's members, found by slot, changed in place.
 
+use std::cell::Cell;
+
 use super::json::{self, Kind, Literal, Malformed, Scanner, Token};
 use super::names::{Names, Slot};
+use super::time::Moment;
 
 /// A worker keeps its buffers from record to record up to this many bytes each; what one large
 /// record needed beyond goes with it (P4).
@@ -23,10 +26,13 @@ pub(super) struct Event {
     /// The member that stood at each place in the events before. Events of one kind are written
     /// alike: a name that is where it was need only be compared, not scanned and looked up.
     foreseen: [Option<Slot>; FORESEEN],
+    /// The time that was read last, and where its text lies: check, step and count ask for the same
+    /// one.
+    time: Cell<Option<(Span, Option<Moment>)>>,
 }
 
 /// A piece of the event's text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     start: u32,
     end: u32,
@@ -150,6 +156,7 @@ impl Event {
 
     /// An event without members.
     pub fn clear(&mut self, names: &Names) {
+        self.time.set(None);
         self.text.clear();
         self.text.shrink_to(KEPT);
         self.members.clear();
@@ -305,6 +312,17 @@ impl Event {
             Some((Kind::Text, text)) => Some(text),
             _ => None,
         }
+    }
+
+    /// The member as a time; None where it is absent or no time.
+    pub fn time(&self, slot: Slot) -> Option<Moment> {
+        let value = self.value(slot)?;
+        if let Some((_, moment)) = self.time.get().filter(|(text, _)| *text == value.text) {
+            return moment;
+        }
+        let moment = Moment::read(value.kind, value.text.of(&self.text));
+        self.time.set(Some((value.text, moment)));
+        moment
     }
 
     #[inline]

@@ -181,7 +181,7 @@ impl Holds {
             Holds::Event => event.write(context.names, out),
             Holds::Reason => out.extend_from_slice(reason.as_bytes()),
             Holds::Now(format) => {
-                let rendered = context.now.render(*format, context.zone);
+                let rendered = context.render_now(*format);
                 write_rendered(*format, &rendered, out);
             }
         }

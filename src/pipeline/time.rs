@@ -1,5 +1,7 @@
 //! Times: read from events, handed in as now, and rendered.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
@@ -41,7 +43,12 @@ pub(super) enum Format {
     UnixFraction,
 }
 
+/// Now as it was rendered last: one `now` serves a batch of records, and one zone all.
+#[derive(Debug, Default)]
+pub(super) struct Stamp(Cell<Option<(Now, Format, Rendered)>>);
+
 /// A rendered time, without an allocation.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Rendered {
     bytes: [u8; 32],
     len: usize,
@@ -60,6 +67,19 @@ impl Now {
         self.0
             .render(format, zone)
             .expect("64 bits of nanoseconds reach from the year 1970 to 2554")
+    }
+}
+
+impl Stamp {
+    pub fn render(&self, now: Now, format: Format, zone: Tz) -> Rendered {
+        if let Some((before, known, rendered)) = self.0.get()
+            && (before, known) == (now, format)
+        {
+            return rendered;
+        }
+        let rendered = now.render(format, zone);
+        self.0.set(Some((now, format, rendered)));
+        rendered
     }
 }
 

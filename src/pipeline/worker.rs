@@ -8,7 +8,7 @@ use super::event::{Event, Unreadable};
 use super::outcome::{ErrorRecord, ErrorType, FilterReason, Outcome, Refusal, Rejection, Stop};
 use super::spec::{Others, Stage, Tombstones};
 use super::steps::Context;
-use super::time::Now;
+use super::time::{Now, Stamp};
 use crate::counts::Accumulator;
 use crate::record::{Outgoing, Record};
 use crate::trace::Stopwatch;
@@ -22,6 +22,7 @@ pub struct Worker {
     pipeline: Arc<Inner>,
     event: Event,
     stopwatch: Stopwatch,
+    stamp: Stamp,
 }
 
 /// A record at work.
@@ -48,6 +49,7 @@ impl Worker {
             pipeline,
             event: Event::default(),
             stopwatch: Stopwatch::default(),
+            stamp: Stamp::default(),
         }
     }
 
@@ -68,7 +70,7 @@ impl Worker {
         counts: Option<&mut Accumulator>,
     ) -> Outcome {
         let work = Work {
-            context: self.pipeline.context(now),
+            context: self.pipeline.context(now, &self.stamp),
             pipeline: &self.pipeline,
             event: &mut self.event,
             stopwatch: &mut self.stopwatch,

@@ -6,7 +6,7 @@ use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
-use crate::pipeline::time::{Format, Moment, set_rendered};
+use crate::pipeline::time::{Format, set_rendered};
 
 #[derive(Debug)]
 struct FormatTime {
@@ -56,8 +56,7 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
 
 impl Step for FormatTime {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
-        let moment = event.get(self.field);
-        let moment = moment.and_then(|(kind, text)| Moment::read(kind, text));
+        let moment = event.time(self.field);
         // The zone too may shift it out of the years that can be written.
         let rendered = moment.and_then(|moment| moment.render(self.format, context.zone));
         let rendered = rendered.ok_or_else(|| {

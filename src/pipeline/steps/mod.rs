@@ -24,7 +24,7 @@ use super::guide::Chapter;
 use super::masking::Masking;
 use super::names::Names;
 use super::outcome::Stop;
-use super::time::Now;
+use super::time::{Format, Now, Rendered, Stamp};
 
 /// One piece of work on an event.
 pub(super) trait Step: Debug + Send + Sync {
@@ -46,6 +46,13 @@ pub(super) struct Context<'a> {
     pub masking: Option<&'a Masking>,
     pub zone: Tz,
     pub now: Now,
+    pub stamp: &'a Stamp,
+}
+
+impl Context<'_> {
+    pub fn render_now(&self, format: Format) -> Rendered {
+        self.stamp.render(self.now, format, self.zone)
+    }
 }
 
 /// All steps, by the name that `do` takes.

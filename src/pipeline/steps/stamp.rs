@@ -45,7 +45,7 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
 
 impl Step for Stamp {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
-        let rendered = context.now.render(self.format, context.zone);
+        let rendered = context.render_now(self.format);
         set_rendered(event, self.into, self.format, &rendered);
         Ok(())
     }

@@ -3,10 +3,10 @@
 use super::{Context, LACKS, Step};
 use crate::pipeline::event::{Event, Lack};
 use crate::pipeline::guide::{Chapter, Example, Key};
+use crate::pipeline::json::Kind;
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
-use crate::pipeline::time::Moment;
 
 #[derive(Debug)]
 struct Time {
@@ -70,11 +70,10 @@ impl Step for Time {
 }
 
 fn check_time(event: &Event, slot: Slot, names: &Names) -> Result<(), Stop> {
-    let found = event.get(slot);
-    if found.is_some_and(|(kind, text)| Moment::read(kind, text).is_some()) {
+    if event.time(slot).is_some() {
         return Ok(());
     }
-    let found = found.map_or("absent", |(kind, _)| kind.as_str());
+    let found = event.kind(slot).map_or("absent", Kind::as_str);
     let name = names.name(slot);
     let detail = format!("{name} ({found}) is no time of years 1 to 9999");
     Err(Stop::rejected(ErrorType::InvalidTimestamp, detail))
