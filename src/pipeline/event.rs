@@ -307,6 +307,7 @@ impl Event {
     }
 
     /// The member's characters if it is a text.
+    #[inline]
     pub fn text(&self, slot: Slot) -> Option<&str> {
         match self.get(slot) {
             Some((Kind::Text, text)) => Some(text),
@@ -432,6 +433,7 @@ impl Event {
     }
 }
 
+#[inline(never)]
 fn is_falsy(kind: Kind, text: &str) -> bool {
     match kind {
         Kind::Null => true,
