@@ -329,6 +329,21 @@ mod tests {
     }
 
     #[test]
+    fn a_stamp_is_that_of_its_now_and_format() {
+        let stamp = Stamp::default();
+        for (seconds, format, expected) in [
+            (1, Format::Unix, "1"),
+            (1, Format::Unix, "1"),
+            (2, Format::Unix, "2"),
+            (2, Format::Human, "1970-01-01 00:00:02"),
+        ] {
+            let now = Now::from_unix_nanos(seconds * NANOS_A_SECOND);
+            let rendered = stamp.render(now, format, Tz::UTC);
+            assert_eq!(rendered.as_str(), expected);
+        }
+    }
+
+    #[test]
     fn zones_shift_the_clock_and_say_so() {
         let berlin = Tz::Europe__Berlin;
         let at = 1_694_479_551;

@@ -112,6 +112,26 @@ fn a_place_that_was_foreseen_is_only_a_guess() {
 }
 
 #[test]
+fn a_time_is_that_of_the_member_as_it_stands() {
+    let names = names(&["at"]);
+    let at = names.find("at").unwrap();
+    let mut event = Event::default();
+    let seconds = |event: &Event| event.time(at).map(|moment| moment.seconds);
+    event.read(br#"{"at":17}"#, &names).unwrap();
+    assert_eq!(seconds(&event), Some(17));
+    assert_eq!(seconds(&event), Some(17));
+    event.set_plain(at, "18");
+    assert_eq!(seconds(&event), Some(18));
+    event.set_plain(at, "soon");
+    assert_eq!(seconds(&event), None);
+    event.read(br#"{"at":19}"#, &names).unwrap();
+    assert_eq!(seconds(&event), Some(19));
+    // Where the event before had its time.
+    event.read(br#"{"at":20}"#, &names).unwrap();
+    assert_eq!(seconds(&event), Some(20));
+}
+
+#[test]
 fn what_is_no_event_is_told_apart() {
     let names = names(&[]);
     let mut event = Event::default();
