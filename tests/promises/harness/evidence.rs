@@ -111,7 +111,7 @@ fn record<'a>(topic: &'a str, id: Id, event: &'a Event) -> BaseRecord<'a, [u8], 
 }
 
 /// The id that a record carries.
-pub fn id_of(record: &OwnedMessage) -> Option<Id> {
+pub fn id_of(record: &impl Message) -> Option<Id> {
     let headers = record.headers()?;
     let header = headers.iter().find(|header| header.key == ID)?;
     read_id(header.value?)

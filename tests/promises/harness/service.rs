@@ -167,12 +167,12 @@ impl Service {
         value.unwrap_or(0)
     }
 
-    /// Resident memory in bytes.
-    pub fn resident(&self) -> u64 {
+    /// The most memory that was resident so far, in bytes.
+    pub fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let line = status.unwrap_or_default();
-        let rss = line.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = rss.and_then(|rss| rss.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        let peak = line.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
 

@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Headers, Message, OwnedMessage};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
@@ -69,8 +69,20 @@ impl Topics {
 
     /// The same with so many copies of each partition.
     pub fn create_replicated(&self, name: &str, partitions: i32, copies: i32) -> String {
+        self.create_as(name, partitions, TopicReplication::Fixed(copies))
+    }
+
+    /// The same with one copy of each partition, on these nodes in turn, which count from 0.
+    pub fn create_on(&self, name: &str, partitions: usize, nodes: &[usize]) -> String {
+        let brokers = nodes.iter().map(|node| [*node as i32 + 1]);
+        let brokers: Vec<[i32; 1]> = brokers.cycle().take(partitions).collect();
+        let copies: Vec<&[i32]> = brokers.iter().map(|broker| &broker[..]).collect();
+        self.create_as(name, partitions as i32, TopicReplication::Variable(&copies))
+    }
+
+    fn create_as(&self, name: &str, partitions: i32, replication: TopicReplication<'_>) -> String {
         let name = format!("{name}-{:016x}", rand::random::<u64>());
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(copies));
+        let topic = NewTopic::new(&name, partitions, replication);
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let results = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -148,6 +160,13 @@ impl Topics {
     /// Reads a topic from its beginning to where it ends now, as a read_committed reader sees it.
     /// The records of a partition come in their order.
     pub fn drain(&self, topic: &str) -> Vec<OwnedMessage> {
+        let mut records = Vec::new();
+        self.each(topic, |record| records.push(record.detach()));
+        records
+    }
+
+    /// The same, record by record, for topics that no memory should hold.
+    pub fn each(&self, topic: &str, mut then: impl FnMut(BorrowedMessage<'_>)) {
         let mut config = self.config.clone();
         let consumer: BaseConsumer = config
             .set("group.id", "drain") // librdkafka assigns nothing to a client without a group
@@ -167,12 +186,11 @@ impl Topics {
             .assign(&assignment)
             .expect("partitions can be assigned");
 
-        let mut records = Vec::new();
         let mut quiet_since = Instant::now();
         while !open.is_empty() {
             match consumer.poll(PATIENCE) {
                 Some(Ok(record)) => {
-                    records.push(record.detach());
+                    then(record);
                     quiet_since = Instant::now();
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
@@ -183,7 +201,6 @@ impl Topics {
                 None => panic!("{topic} gave nothing for {PATIENCE:?}"),
             }
         }
-        records
     }
 
     /// What a group has committed of each partition of a topic, 0 where nothing.
