@@ -1,12 +1,17 @@
 //! What is done when another client has taken the place of one of ours.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::kafka::ClientError;
 use crate::supervision::{Clock, Moment, Pulse};
 
-/// When a client of this instance was last fenced. Clones share it, for it outlives the clients.
+/// The longest that a broker takes a killed member for alive, unless told otherwise
+/// (`group.consumer.max.session.timeout.ms`), and some time for its successor to hear of it.
+const LONGEST_SESSION: Duration = Duration::from_secs(75);
+
+/// When clients of this instance were fenced or barred. Clones share it, for it outlives the
+/// clients.
 ///
 /// Once is mended by a new client: a timed-out transaction looks like this, and so does our own
 /// predecessor. Twice within a while is a twin, a process that runs under our name: each new
@@ -16,7 +21,13 @@ pub struct Fences {
     instance: Arc<str>,
     period: Duration,
     clock: Arc<dyn Clock>,
-    last: Arc<Mutex<Option<Moment>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    fenced: Option<Moment>,
+    barred: Option<Moment>,
 }
 
 impl Fences {
@@ -26,7 +37,7 @@ impl Fences {
             instance: instance.into(),
             period,
             clock,
-            last: Arc::default(),
+            seen: Arc::default(),
         }
     }
 
@@ -46,9 +57,39 @@ impl Fences {
 
     fn is_second(&self) -> bool {
         let now = self.clock.now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.replace(now);
+        let before = self.seen().fenced.replace(now);
         before.is_some_and(|before| now.since(before) < self.period)
+    }
+
+    /// The group has a member of our name. One that was killed is gone when its session ends, so
+    /// it is tried again; a twin stays: the reason to fail with is that no session lasts so long.
+    ///
+    /// # Errors
+    /// With that reason, when it is time to give up.
+    pub fn barred(&self, error: &ClientError, pulse: &Pulse) -> Result<(), String> {
+        if !self.is_barred_for_good() {
+            return Ok(());
+        }
+        pulse.give_up();
+        let instance = &self.instance;
+        Err(format!(
+            "barred for {LONGEST_SESSION:?}: another process runs with GREENROOM_INSTANCE set to `{instance}`, too: {error}"
+        ))
+    }
+
+    fn is_barred_for_good(&self) -> bool {
+        let now = self.clock.now();
+        let since = *self.seen().barred.get_or_insert(now);
+        now.since(since) >= LONGEST_SESSION
+    }
+
+    /// The group has taken us.
+    pub fn admitted(&self) {
+        self.seen().barred = None;
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,5 +109,19 @@ mod tests {
         assert!(!producers.is_second(), "that is long ago");
         clock.advance(PERIOD / 2);
         assert!(consumers.is_second(), "whichever client was fenced before");
+    }
+
+    #[test]
+    fn p7_who_is_barred_gives_up_when_no_session_lasts_so_long() {
+        let clock = Arc::new(ManualClock::new());
+        let fences = Fences::new("a", Duration::from_secs(60), clock.clone());
+        assert!(!fences.is_barred_for_good());
+        clock.advance(LONGEST_SESSION - Duration::from_secs(1));
+        assert!(!fences.is_barred_for_good());
+        fences.admitted();
+        clock.advance(LONGEST_SESSION);
+        assert!(!fences.is_barred_for_good(), "it was taken meanwhile");
+        clock.advance(LONGEST_SESSION);
+        assert!(fences.is_barred_for_good());
     }
 }

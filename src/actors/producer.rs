@@ -271,7 +271,9 @@ impl Producer {
                 self.complaints.refusal(&error, missing);
                 self.refused(ctx, missing);
             }
-            Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),
+            Class::Fenced | Class::Barred => {
+                return Err(self.wiring.fences.reason(&error, &self.pulse));
+            }
             Class::Fatal => return Err(error.to_string()),
         }
         Ok(())

@@ -13,6 +13,9 @@ pub enum Class {
     Final(&'static str),
     /// Another client took this one's place: a transactional id or group instance id in use twice.
     Fenced,
+    /// The group has a member with this client's group instance id, alive or taken for alive, and
+    /// by the brokers' own protocol it stays: make a new client, again and again, until it is gone.
+    Barred,
     /// This client is of no further use: make a new one and rewind.
     Fatal,
 }
@@ -51,10 +54,8 @@ impl Class {
             Code::UnsupportedVersion | Code::UnsupportedFeature => {
                 Class::Final("the broker is too old for a feature that the settings ask for")
             }
-            Code::Fenced
-            | Code::FencedInstanceId
-            | Code::ProducerFenced
-            | Code::UnreleasedInstanceId => Class::Fenced,
+            Code::Fenced | Code::FencedInstanceId | Code::ProducerFenced => Class::Fenced,
+            Code::UnreleasedInstanceId => Class::Barred,
             Code::Fatal => Class::Fatal,
             _ => Class::Transient,
         }

@@ -83,6 +83,40 @@ fn p2_static_members_come_and_go() {
     });
 }
 
+/// Who was killed is taken for alive until its session ends. By the classic protocol its successor
+/// takes its place; by the brokers' own it has to wait for that.
+fn back_after_kill_9(settings: impl Fn(Settings) -> Settings) {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, 2);
+    let settings = settings(Settings::logins(broker, &pipes))
+        .with("GREENROOM_STATIC_MEMBERSHIP", "true")
+        .with("GREENROOM_INSTANCE", "the-same");
+    let mut usual = Generator::new(Profile::new(Kind::Usual, 6));
+    for round in 1..=2 {
+        let mut service = Service::start(&settings);
+        feed(&topics, &pipes, 1000, &mut usual);
+        eventually("all to be committed", || {
+            topics.committed(&pipes.group, &pipes.input) == 1000 * round
+        });
+        service.kill();
+    }
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_a_static_member_is_back_after_kill_9() {
+    back_after_kill_9(|settings| settings);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p7_a_static_member_by_the_brokers_own_protocol_is_back_after_kill_9() {
+    back_after_kill_9(|settings| {
+        settings.with("GREENROOM_KAFKA_CONSUMER_GROUP_PROTOCOL", "consumer")
+    });
+}
+
 /// Each new client of the one takes the place of the other's, so neither would ever work: who is
 /// fenced twice goes, and names the twin. The other carries on.
 #[test]

@@ -16,6 +16,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// So often a question is asked: while a leader is chosen, or a killed instance's transaction is
 /// open, the answer can time out.
 const QUESTIONS: usize = 6;
+/// How long after it was barred a client asks the group again.
+const KNOCK: Duration = Duration::from_secs(3);
+const BARRED: &str = "the group has a member of this instance's name: one that was killed, whose session ends soon, or another process";
 
 impl Reading {
     pub(super) fn serve_client(&mut self) -> Result<(), String> {
@@ -42,6 +45,7 @@ impl Reading {
         // Every rebalance ends in an assignment, of no partition at times; few begin with a revoke.
         self.wiring.board.rebalanced();
         self.wiring.board.ready(Latch::Group);
+        self.wiring.fences.admitted();
         self.intake.assigned(starts, self.now());
         Ok(())
     }
@@ -140,8 +144,17 @@ impl Reading {
                 self.wiring.board.not_ready(Latch::Group, missing);
             }
             Class::Fenced => return Err(self.wiring.fences.reason(&error, &self.pulse)),
+            Class::Barred => return self.barred(&error),
             Class::Fatal => return Err(error.to_string()),
         }
+        Ok(())
+    }
+
+    fn barred(&mut self, error: &ClientError) -> Result<(), String> {
+        self.wiring.fences.barred(error, &self.pulse)?;
+        tracing::warn!(again_in = ?KNOCK, "{BARRED}");
+        self.wiring.board.not_ready(Latch::Group, BARRED);
+        self.knocks_at = Some(self.now() + KNOCK);
         Ok(())
     }
 

@@ -38,15 +38,15 @@ pub struct Reading {
     committed_at: Duration,
     status_due: Duration,
     abandoned: bool,
+    /// When a new client asks the group to be taken, since it has barred this one.
+    pub(super) knocks_at: Option<Duration>,
 }
 
 impl Reading {
     /// Joins the group. An error says what librdkafka refused.
     pub fn begin(wiring: Wiring, pulse: Pulse, orders: Receiver<Drain>) -> Result<Self, String> {
         let reports = wiring.reports.open();
-        let topics: Vec<&str> = wiring.topics.iter().map(String::as_str).collect();
-        let mut client = kafka::Consumer::new(&wiring.kafka).map_err(reason)?;
-        client.subscribe(&topics).map_err(reason)?;
+        let client = join(&wiring)?;
         let workers = &wiring.transformers;
         let incarnations = workers.iter().map(|worker| worker.incarnation().number());
         let intake = Intake::new(
@@ -76,6 +76,7 @@ impl Reading {
             complaints: Complaints::default(),
             committing_since: 0,
             abandoned: false,
+            knocks_at: None,
             wiring,
         })
     }
@@ -91,10 +92,7 @@ impl Reading {
         }
         // Fence first: leaving the group gives our partitions to others (P3).
         drop(self.intake);
-        // Who cannot say goodbye is missed by the group in time.
-        if let Err(error) = self.client.close(CLOSE) {
-            tracing::warn!(%error, "the group was not left in order");
-        }
+        leave(self.client);
         end
     }
 
@@ -221,12 +219,30 @@ impl Reading {
             self.publish();
             self.find_stall()?;
         }
+        if self.knocks_at.is_some_and(|at| now >= at) {
+            self.knocks_at = None;
+            leave(std::mem::replace(&mut self.client, join(&self.wiring)?));
+        }
         self.intake.progress(now);
         Ok(())
     }
 
     pub(super) fn now(&self) -> Duration {
         self.clock.now().since(Moment::START)
+    }
+}
+
+fn join(wiring: &Wiring) -> Result<kafka::Consumer, String> {
+    let topics: Vec<&str> = wiring.topics.iter().map(String::as_str).collect();
+    let mut client = kafka::Consumer::new(&wiring.kafka).map_err(reason)?;
+    client.subscribe(&topics).map_err(reason)?;
+    Ok(client)
+}
+
+/// Who cannot say goodbye is missed by the group in time.
+fn leave(client: kafka::Consumer) {
+    if let Err(error) = client.close(CLOSE) {
+        tracing::warn!(%error, "the group was not left in order");
     }
 }
 

@@ -154,7 +154,7 @@ impl Follower {
             Class::Transient => Ok(()),
             Class::Final(_) if nobodys => Ok(()),
             Class::Final(wrong) => Err(running(format!("{error}: {wrong}"))),
-            Class::Fenced | Class::Fatal => Err(running(error)),
+            Class::Fenced | Class::Barred | Class::Fatal => Err(running(error)),
         }
     }
 
