@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use super::json::{Kind, Literal, Malformed};
 use super::names::{Names, Slot};
-use super::time::Moment;
+use super::time::{Format, Moment, Rendered};
 
 /// A worker keeps its buffers from record to record up to this many bytes each; what one large
 /// record needed beyond goes with it (P4).
@@ -242,6 +242,14 @@ impl Event {
     pub fn set_plain(&mut self, slot: Slot, text: &str) {
         let value = self.plain(text);
         self.set(slot, value);
+    }
+
+    /// Sets a member to a rendered time: a number where the format is one, else a text.
+    pub fn set_time(&mut self, slot: Slot, format: Format, rendered: &Rendered) {
+        match format.is_number() {
+            true => self.set_json(slot, Kind::Number, rendered.as_str()),
+            false => self.set_plain(slot, rendered.as_str()),
+        }
     }
 
     /// Sets a member to the hash that stands for it.

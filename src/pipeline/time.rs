@@ -5,9 +5,7 @@ use std::cell::Cell;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
-use super::event::Event;
 use super::json::Kind;
-use super::names::Slot;
 
 /// The first second of year 1 and the last of year 9999, in Unix seconds.
 const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -194,7 +192,7 @@ impl Format {
     ];
 
     /// Whether it is written without quotes.
-    fn is_number(self) -> bool {
+    pub fn is_number(self) -> bool {
         matches!(self, Format::Unix | Format::UnixFraction)
     }
 
@@ -268,14 +266,6 @@ fn date(days: i64) -> (u32, u32, u32) {
 /// A number below 100.
 fn two_digits(n: u32) -> [u8; 2] {
     [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]
-}
-
-/// Sets a member to a rendered time: a number where the format is one, else a text.
-pub(super) fn set_rendered(event: &mut Event, into: Slot, format: Format, rendered: &Rendered) {
-    match format.is_number() {
-        true => event.set_json(into, Kind::Number, rendered.as_str()),
-        false => event.set_plain(into, rendered.as_str()),
-    }
 }
 
 /// Appends a rendered time as JSON.

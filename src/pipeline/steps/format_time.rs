@@ -6,7 +6,7 @@ use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::{ErrorType, Stop};
 use crate::pipeline::section::Section;
-use crate::pipeline::time::{Format, set_rendered};
+use crate::pipeline::time::Format;
 
 #[derive(Debug)]
 struct FormatTime {
@@ -64,7 +64,7 @@ impl Step for FormatTime {
             let detail = format!("{name} is no time of years 1 to 9999, so it is not rewritten");
             Stop::rejected(ErrorType::TransformationError, detail)
         })?;
-        set_rendered(event, self.into, self.format, &rendered);
+        event.set_time(self.into, self.format, &rendered);
         Ok(())
     }
 

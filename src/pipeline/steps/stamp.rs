@@ -6,7 +6,7 @@ use crate::pipeline::guide::{Chapter, Example, Key};
 use crate::pipeline::names::{Names, Slot};
 use crate::pipeline::outcome::Stop;
 use crate::pipeline::section::Section;
-use crate::pipeline::time::{Format, set_rendered};
+use crate::pipeline::time::Format;
 
 #[derive(Debug)]
 struct Stamp {
@@ -46,7 +46,7 @@ fn read(section: &mut Section<'_, '_>, names: &mut Names) -> Option<Box<dyn Step
 impl Step for Stamp {
     fn apply(&self, event: &mut Event, context: &Context<'_>) -> Result<(), Stop> {
         let rendered = context.render_now(self.format);
-        set_rendered(event, self.into, self.format, &rendered);
+        event.set_time(self.into, self.format, &rendered);
         Ok(())
     }
 
