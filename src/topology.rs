@@ -134,18 +134,24 @@ impl House {
             Delivery::AtLeastOnce => {
                 let reports = self.reports.clone();
                 let committer = move |_| AtLeastOnce::new(reports.clone());
-                self.producer_with(self.plan.kafka.clone(), committer)
+                let outputs = self.plan.outputs.clone();
+                self.producer_with(self.plan.kafka.clone(), outputs, committer)
             }
             Delivery::ExactlyOnce => {
                 let kafka = self.plan.kafka.clone().transactional();
+                let mut topics = self.plan.outputs.clone();
+                let counts = topics.len();
+                topics.extend(self.plan.books.topic().map(OutputTopic::log));
                 let terms = producer::Terms {
                     inputs: self.plan.pipeline.input_topics().to_vec(),
+                    books: self.plan.books.clone(),
+                    counts,
                     longest: kafka.longest_transaction().unwrap_or(Duration::MAX),
                     reports: self.reports.clone(),
                     board: self.plan.board.clone(),
                 };
                 let committer = move |pulse| ExactlyOnce::new(pulse, terms.clone());
-                self.producer_with(kafka, committer)
+                self.producer_with(kafka, topics, committer)
             }
         }
     }
@@ -153,11 +159,12 @@ impl House {
     fn producer_with<C: Committer + 'static>(
         &self,
         kafka: kafka::Settings,
+        topics: Vec<OutputTopic>,
         committer: impl Fn(Pulse) -> C + Send + Sync + 'static,
     ) -> Spec<Producer> {
         let wiring = producer::Wiring {
             kafka,
-            topics: self.plan.outputs.clone(),
+            topics,
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
             fences: self.fences.clone(),

@@ -72,10 +72,8 @@ pub struct Aggregator {
 impl Aggregator {
     /// What the one before had not stored is counted again: nobody waits for its answers.
     pub fn new(pulse: Pulse, wiring: Wiring) -> Self {
-        let tally = Arc::new(Mutex::new(Tally::new(&wiring.topics)));
-        wiring.books.tally.store(tally.clone());
         Aggregator {
-            tally,
+            tally: wiring.books.begin(),
             // What the one before had not published is not known: let it be published once more.
             unpublished: u64::from(pulse.incarnation().number() > 1),
             emitted: 0,
@@ -201,7 +199,7 @@ impl Handler<Counted> for Aggregator {
         let (applied, heavy) = {
             let mut tally = self.tally();
             let hold = tally.is_saving() && (self.behind || tally.is_heavy());
-            (tally.count(&batch, &counted.delta, hold), tally.is_heavy())
+            (tally.count(&batch, counted.delta, hold), tally.is_heavy())
         };
         batch.log().pass(Milestone::Counted, unix_nanos);
         if heavy || self.hurry {

@@ -50,6 +50,16 @@ pub struct OutputTopic {
     pub partitions: i32,
 }
 
+impl OutputTopic {
+    /// A topic of one partition.
+    pub fn log(name: &str) -> Self {
+        OutputTopic {
+            name: name.to_owned(),
+            partitions: 1,
+        }
+    }
+}
+
 /// Sends in the outbox's order; what librdkafka has no room for waits there.
 pub struct Producer {
     pulse: Pulse,

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::json_line::JsonLine;
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running, start_log};
+use super::{Failure, Outcome, running, start_log, store};
 use crate::config::{self, Delivery};
-use crate::counts::{Accumulator, Counts};
+use crate::counts::{Accumulator, Changelog, Counts};
 use crate::flow::Partition;
 use crate::pipeline::{LetterWriter, Now, Outcome as Result_, Rejected, Worker};
 use crate::record::{Outgoing, Records};
@@ -88,12 +88,17 @@ fn explain(setup: &Setup) {
 }
 
 fn what_exactly_once_asks(setup: &Setup) -> String {
-    let topics = setup.pipeline.topics().join(", ");
+    let mut topics = setup.pipeline.topics().to_vec();
+    let mut note = "note: counts are not part of the transactions: they are exact all the same, \
+                    and seen a moment earlier or later than the results";
+    if store::travels_with_transactions(setup) {
+        topics.push(Changelog::topic(setup.pipeline.group()));
+        note = "note: counts are part of the transactions, and seen together with the results";
+    }
+    let topics = topics.join(", ");
     format!(
-        "warning: whoever reads {topics} must set isolation.level=read_committed, or sees results \
-         that never became final as well\n\
-         note: counts are not part of the transactions: they are exact all the same, and seen a \
-         moment earlier or later than the results"
+        "warning: whoever reads {topics} must set isolation.level=read_committed, or sees what \
+         never became final as well\n{note}"
     )
 }
 

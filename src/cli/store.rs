@@ -1,7 +1,7 @@
 //! The counts' store that the settings ask for.
 
 use super::setup::Setup;
-use crate::config::CountsStore;
+use crate::config::{CountsStore, Delivery};
 use crate::counts::{Changelog, Memory, Redis, Store, StoreError};
 use crate::status::Board;
 use crate::topology::Books;
@@ -20,8 +20,18 @@ pub fn open(setup: &Setup) -> Result<Box<dyn Store>, StoreError> {
             pipeline.name(),
             pipeline.redis_keys(),
         )?),
-        CountsStore::Kafka => Box::new(Changelog::new(setup.kafka(), pipeline.name())),
+        CountsStore::Kafka => Box::new(changelog(setup)),
     })
+}
+
+fn changelog(setup: &Setup) -> Changelog {
+    Changelog::new(setup.kafka(), setup.pipeline.name())
+}
+
+/// Whether counts are stored by the transactions of the results, and so seen together with them.
+pub fn travels_with_transactions(setup: &Setup) -> bool {
+    let chosen = (setup.config.flow.delivery, setup.config.counts.store);
+    chosen == (Delivery::ExactlyOnce, CountsStore::Kafka)
 }
 
 /// What the service counts in it.
@@ -30,10 +40,14 @@ pub fn open(setup: &Setup) -> Result<Box<dyn Store>, StoreError> {
 /// As [`open`], and where no thread can be had.
 pub fn books(setup: &Setup, board: &Board) -> Result<Books, String> {
     let text = |error: &dyn ToString| error.to_string();
+    let topics = setup.pipeline.input_topics();
+    if travels_with_transactions(setup) {
+        let books = Books::carried(changelog(setup), topics, board);
+        return books.map_err(|error| text(&error));
+    }
     if setup.config.counts.store == CountsStore::Memory {
         tracing::warn!("counts end with the process: GREENROOM_COUNTS_STORE=memory");
     }
     let store = open(setup).map_err(|error| text(&error))?;
-    let topics = setup.pipeline.input_topics();
     Books::open(store, topics, board).map_err(|error| text(&error))
 }

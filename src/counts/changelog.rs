@@ -13,17 +13,24 @@
 //! not been begun; and a zombie does no harm, for what it writes is exact by itself, or adds to an
 //! edition whose first parts are gone. An owner deletes the editions that it found once its own is
 //! acknowledged (P11).
+//!
+//! With transactions (P12) whoever makes them writes the same [drafts](Draft), and they are read
+//! when it is decided what became of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::store::{Change, Saved, Store, StoreError, Verdict};
+use super::store::{Change, Saved, Store, StoreError};
 use super::{PartitionCounts, States};
 use crate::kafka::admin::TopicPlan;
-use crate::kafka::{self, Class, Entry, Log, TopicPartition, properties};
+use crate::kafka::{self, Class, Log, TopicPartition, properties};
 
 mod edition;
+mod editions;
 
-use edition::{Edition, Found, Key, Part, Writing, best};
+use edition::{Found, Key, Part, best};
+pub use editions::Draft;
+use editions::Editions;
 
 /// So many records are read within a second or two; how far it came is said of more only.
 const WORTH_SAYING: u64 = 100_000;
@@ -32,11 +39,33 @@ const WORTH_SAYING: u64 = 100_000;
 pub struct Changelog {
     log: Log,
     pipeline: String,
-    /// Unlike any other's, so that no two owners write the same edition.
-    owner: String,
-    editions: HashMap<TopicPartition, Edition>,
-    /// Keys that are to be deleted with the next change.
-    obsolete: Vec<Key>,
+    editions: Arc<Mutex<Editions>>,
+}
+
+/// A changelog's editions for whoever writes them in transactions of its own (P12). What is loaded
+/// is loaded by the [`Changelog`], which then never writes.
+#[derive(Clone)]
+pub struct Carried {
+    topic: Arc<str>,
+    editions: Arc<Mutex<Editions>>,
+}
+
+impl Carried {
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What a transaction is to write for these changes; None where they were counted from another
+    /// state than the one that is stored.
+    pub fn draft(&self, changes: Vec<Change>) -> Option<Draft> {
+        let draft = lock(&self.editions).draft(changes);
+        (!draft.is_refused()).then_some(draft)
+    }
+
+    /// The draft's transaction is committed.
+    pub fn written(&self, draft: Draft) {
+        lock(&self.editions).written(draft);
+    }
 }
 
 impl Changelog {
@@ -46,9 +75,15 @@ impl Changelog {
         Changelog {
             log: Log::new(settings, topic),
             pipeline: pipeline.to_owned(),
-            owner: format!("{:016x}", rand::random::<u64>()),
-            editions: HashMap::new(),
-            obsolete: Vec::new(),
+            editions: Arc::new(Mutex::new(Editions::new(pipeline))),
+        }
+    }
+
+    /// What it would write, for transactions to write it.
+    pub fn carried(&self) -> Carried {
+        Carried {
+            topic: self.log.topic().into(),
+            editions: self.editions.clone(),
         }
     }
 
@@ -78,10 +113,10 @@ impl Changelog {
 
     /// Reads the whole topic for what it holds of some partitions.
     fn find(
-        &self,
+        &mut self,
         wanted: impl Fn(&TopicPartition) -> bool,
     ) -> Result<BTreeMap<TopicPartition, Found>, StoreError> {
-        let topic = self.log.topic();
+        let topic = self.log.topic().to_owned();
         let mut found: BTreeMap<TopicPartition, Found> = BTreeMap::new();
         let (mut records, mut strange, mut said) = (0_u64, 0_u64, 0);
         let read = self.log.read(|key, value, tenths| {
@@ -120,56 +155,6 @@ impl Changelog {
         Ok(found)
     }
 
-    fn take_on(&mut self, of: &TopicPartition, found: &Found) -> Option<PartitionCounts> {
-        let number = self
-            .editions
-            .get(of)
-            .map_or(0, |edition| edition.number() + 1);
-        let edition = Edition::after(found, &self.owner, number);
-        let stored = edition.stored.clone();
-        self.editions.insert(of.clone(), edition);
-        stored
-    }
-
-    fn key(&self, of: &TopicPartition, edition: String, part: u64) -> Key {
-        Key {
-            pipeline: self.pipeline.clone(),
-            topic: of.topic.to_string(),
-            partition: of.partition,
-            edition,
-            part,
-        }
-    }
-
-    /// What is to be appended for a change; None where it is stored already.
-    fn prepare(&self, change: &Change) -> Result<Option<Writing>, Saved> {
-        let edition = &self.editions[&change.partition];
-        let stored = edition.stored.as_ref().map(|state| state.next_offset);
-        match change.judge(stored) {
-            Verdict::Add => Ok(Some(edition.write(change, &self.owner))),
-            Verdict::KeptAlready => Ok(None),
-            Verdict::Refuse => Err(Saved::Refused),
-        }
-    }
-
-    fn entries(&self, of: &TopicPartition, writing: &Writing) -> Vec<Entry> {
-        let parts = (writing.first..).zip(&writing.parts);
-        let entry = |(number, part): (u64, &Part)| {
-            let key = self.key(of, writing.edition.clone(), number);
-            (encode(&key), Some(encode(part)))
-        };
-        parts.map(entry).collect()
-    }
-
-    fn written(&mut self, change: &Change, writing: &Writing) {
-        let edition = self.editions.get_mut(&change.partition);
-        let obsolete = edition.map(|edition| edition.written(change, writing));
-        for (edition, part) in obsolete.unwrap_or_default() {
-            self.obsolete
-                .push(self.key(&change.partition, edition, part));
-        }
-    }
-
     fn describe(&self, error: &kafka::Error) -> StoreError {
         let topic = self.log.topic();
         StoreError(match error.class() {
@@ -191,42 +176,26 @@ impl Store for Changelog {
     ) -> Result<Vec<Option<PartitionCounts>>, StoreError> {
         let found = self.find(|of| partitions.contains(of))?;
         let nothing = Found::default();
+        let mut editions = lock(&self.editions);
         let states = partitions
             .iter()
-            .map(|of| self.take_on(of, found.get(of).unwrap_or(&nothing)));
+            .map(|of| editions.take_on(of, found.get(of).unwrap_or(&nothing)));
         Ok(states.collect())
     }
 
     fn save(&mut self, changes: &[Change]) -> Result<Vec<Saved>, StoreError> {
-        let unknown = changes.iter().map(|change| &change.partition);
-        let unknown = unknown.filter(|of| !self.editions.contains_key(of));
-        let unknown: Vec<_> = unknown.cloned().collect();
+        let unknown: Vec<_> = {
+            let editions = lock(&self.editions);
+            let all = changes.iter().map(|change| &change.partition);
+            all.filter(|of| !editions.contains(of)).cloned().collect()
+        };
         if !unknown.is_empty() {
             self.load(&unknown)?;
         }
-        let prepared: Vec<_> = changes.iter().map(|change| self.prepare(change)).collect();
-        let mut entries: Vec<Entry> = self
-            .obsolete
-            .iter()
-            .map(|key| (encode(key), None))
-            .collect();
-        for (change, writing) in changes.iter().zip(&prepared) {
-            if let Ok(Some(writing)) = writing {
-                entries.extend(self.entries(&change.partition, writing));
-            }
-        }
-        let appended = self.log.append(&entries);
+        let draft = lock(&self.editions).draft(changes.to_vec());
+        let appended = self.log.append(&draft.entries);
         appended.map_err(|error| self.describe(&error))?;
-        self.obsolete.clear();
-        let answers = changes.iter().zip(prepared).map(|(change, writing)| {
-            if let Some(writing) = writing? {
-                self.written(change, &writing);
-            }
-            Ok(Saved::Kept)
-        });
-        Ok(answers
-            .map(|answer: Result<_, _>| answer.unwrap_or_else(|refused| refused))
-            .collect())
+        Ok(lock(&self.editions).written(draft))
     }
 
     fn load_all(&mut self) -> Result<States, StoreError> {
@@ -244,6 +213,7 @@ fn read_entry(key: &[u8], value: Option<&[u8]>) -> Option<(Key, Option<Part>)> {
     Some((key, part))
 }
 
-fn encode(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("texts and numbers are JSON")
+/// What panics changes no edition.
+fn lock(editions: &Mutex<Editions>) -> MutexGuard<'_, Editions> {
+    editions.lock().unwrap_or_else(PoisonError::into_inner)
 }

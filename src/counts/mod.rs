@@ -25,13 +25,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use accumulator::Accumulator;
-pub use changelog::Changelog;
+pub use changelog::{Carried, Changelog, Draft};
 pub use keeper::Keeper;
 pub use memory::Memory;
 pub use redis::{PlainKeys, Redis};
 pub use snapshot::{CountedPartition, Snapshot};
 pub use store::{Change, Saved, Store, StoreError};
-pub use tally::{Applied, PartitionCounts, States, Tally};
+pub use tally::{Applied, PartitionCounts, States, Storing, Tally};
 
 /// The way to a count, shared so that a batch's counts cost no copy of their names.
 pub type Path = Arc<[Box<str>]>;

@@ -5,7 +5,8 @@
 //!  (store) ───────────▶ [ state ] ◀───────── (batch)   ──────────────▶ (store) ──────▶ Counted
 //!                       [ added, waiting ]                                     └─────▶ Gap
 //! ```
-//! A batch is counted at once and reported when the store holds its counts. Whatever goes wrong,
+//! A batch is counted at once and reported when the store holds its counts, or when nothing but the
+//! [transaction](Storing::WithTransactions) that it is in can take them there. Whatever goes wrong,
 //! the partition is restored: its state is then what the store holds, and the records that lie
 //! above it are counted again.
 
@@ -18,12 +19,25 @@ use super::store::{Change, Saved};
 use super::{Counts, Delta, Path};
 use crate::flow::batch::Range;
 use crate::flow::generation::Lease;
-use crate::flow::{Batch, BatchId, Generation, Partition, Report};
+use crate::flow::{Batch, BatchId, End, Generation, Partition, Report};
 use crate::kafka::TopicPartition;
 
-/// So many paths that changed, or batches that wait, are a reason to store them before their time:
-/// what a store is given at once is bounded.
+/// So many counts and batches that wait are a reason to store them before their time: what a store
+/// is given at once is bounded.
 const HEAVY: usize = 20_000;
+
+/// Who has counts stored, and so when those of a batch are settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storing {
+    /// Whoever asks for [changes](Tally::changes), in its own time. A batch is reported when the
+    /// store has answered.
+    #[default]
+    Apart,
+    /// The transaction that the batch is in, up to its [ends](Tally::changes_upto): counts and
+    /// offsets become visible together (P12). A batch is reported at once, so that its transaction
+    /// may be committed.
+    WithTransactions,
+}
 
 /// A partition's state: `counts` holds every record below `next_offset`, each once. The two are
 /// stored as one.
@@ -56,6 +70,7 @@ pub enum Applied {
 pub struct Tally {
     /// Names of the input topics, in the pipeline's order.
     topics: Vec<Arc<str>>,
+    storing: Storing,
     books: BTreeMap<Partition, Book>,
     /// What is being saved; the answers come in this order.
     saving: Vec<Saving>,
@@ -69,9 +84,9 @@ struct Book {
     state: PartitionCounts,
     /// Where the stored state ends; None where nothing is stored.
     stored: Option<i64>,
-    /// What was added to the state since it was stored.
-    added: HashMap<Path, u64>,
     waiting: VecDeque<Waiting>,
+    /// How much waits: batches, and counts of them.
+    weight: usize,
 }
 
 /// A batch that is counted and not stored.
@@ -79,6 +94,8 @@ struct Book {
 struct Waiting {
     id: BatchId,
     next: i64,
+    /// What it added to the state.
+    added: Delta,
     /// Held where the store is behind, for its credit (P4).
     _held: Option<Arc<Batch>>,
 }
@@ -91,9 +108,11 @@ struct Saving {
 }
 
 impl Tally {
-    pub fn new(topics: &[String]) -> Self {
+    /// Of partitions of these input topics.
+    pub fn new(topics: &[String], storing: Storing) -> Self {
         Tally {
             topics: topics.iter().map(|topic| topic.as_str().into()).collect(),
+            storing,
             ..Tally::default()
         }
     }
@@ -121,7 +140,7 @@ impl Tally {
 
     /// Counts a whole batch, if it is current. `hold` keeps the batch's credit until its counts
     /// are stored: say so while the store is behind (P4).
-    pub fn count(&mut self, batch: &Arc<Batch>, delta: &Delta, hold: bool) -> Applied {
+    pub fn count(&mut self, batch: &Arc<Batch>, delta: Delta, hold: bool) -> Applied {
         let id = batch.id();
         let book = self.books.get_mut(&id.partition);
         let current =
@@ -129,18 +148,25 @@ impl Tally {
         let Some(book) = book.filter(current) else {
             return Applied::Void;
         };
-        let applied = book.apply(batch.range(), delta);
-        match applied {
-            Applied::Void => {}
-            Applied::Gap => self.reports.push(Report::Gap(id)),
-            Applied::Counted | Applied::AlreadyCounted => {
-                book.waiting.push_back(Waiting {
-                    id,
-                    next: batch.range().next,
-                    _held: hold.then(|| batch.clone()),
-                });
-                book.release(&mut self.reports);
+        let applied = book.apply(batch.range(), &delta);
+        let added = match applied {
+            Applied::Counted => delta,
+            Applied::AlreadyCounted => Delta::default(),
+            Applied::Gap => {
+                self.reports.push(Report::Gap(id));
+                return applied;
             }
+            Applied::Void => return applied,
+        };
+        book.wait(Waiting {
+            id,
+            next: batch.range().next,
+            added,
+            _held: hold.then(|| batch.clone()),
+        });
+        match self.storing {
+            Storing::Apart => book.release(|id| self.reports.push(Report::Counted(id))),
+            Storing::WithTransactions => self.reports.push(Report::Counted(id)),
         }
         applied
     }
@@ -150,23 +176,50 @@ impl Tally {
         self.books.retain(|_, book| book.lease.is_current());
     }
 
-    /// What is to be stored; None where there is nothing, or something is being saved already.
-    /// [`Tally::saved`] answers.
+    /// What is to be stored now; None where there is nothing, something is being saved already, or
+    /// transactions have it stored. [`Tally::saved`] answers.
     pub fn changes(&mut self) -> Option<Vec<Change>> {
-        if self.is_saving() {
+        if self.is_saving() || self.storing == Storing::WithTransactions {
             return None;
         }
         let mut changes = Vec::new();
-        let dirty = self.books.iter_mut().filter(|(_, book)| book.is_dirty());
+        let dirty = self.books.iter().filter(|(_, book)| book.is_dirty());
         for (partition, book) in dirty {
             self.saving.push(Saving {
                 partition: *partition,
                 generation: book.lease.generation(),
                 next: book.state.next_offset,
             });
-            changes.push(book.take_change(name(&self.topics, *partition)));
+            let partition = name(&self.topics, *partition);
+            changes.push(book.change(partition, book.state.next_offset));
         }
         (!changes.is_empty()).then_some(changes)
+    }
+
+    /// What a transaction with these ends is to store. None where some of it is not counted, or is
+    /// being read again: then it must not be committed. [`Tally::stored`] says that it was.
+    pub fn changes_upto(&self, ends: &[End]) -> Option<Vec<Change>> {
+        let mut changes = Vec::new();
+        for (id, end) in ends {
+            let book = self.books.get(&id.partition);
+            let book = book.filter(|book| book.has_counted(*id, *end))?;
+            // A member before us, with another delivery, may have counted further.
+            if book.stored < Some(*end) {
+                changes.push(book.change(name(&self.topics, id.partition), *end));
+            }
+        }
+        Some(changes)
+    }
+
+    /// A transaction has stored what is counted up to these ends.
+    pub fn stored(&mut self, ends: &[End]) {
+        for (id, end) in ends {
+            let book = self.books.get_mut(&id.partition);
+            if let Some(book) = book.filter(|of| of.lease.generation() == id.generation) {
+                book.stored = book.stored.max(Some(*end));
+                book.release(|_| {});
+            }
+        }
     }
 
     pub fn is_saving(&self) -> bool {
@@ -184,7 +237,7 @@ impl Tally {
             match answer {
                 Saved::Kept => {
                     book.stored = Some(saving.next);
-                    book.release(&mut self.reports);
+                    book.release(|id| self.reports.push(Report::Counted(id)));
                 }
                 Saved::Refused => {
                     let first = book.waiting.front().map(|waiting| Report::Gap(waiting.id));
@@ -197,8 +250,7 @@ impl Tally {
 
     /// Whether so much is not stored that it should be soon.
     pub fn is_heavy(&self) -> bool {
-        let unsaved = |book: &Book| book.added.len() + book.waiting.len();
-        self.books.values().map(unsaved).sum::<usize>() > HEAVY
+        self.books.values().map(|book| book.weight).sum::<usize>() > HEAVY
     }
 
     /// Reports for the consumer since the last call.
@@ -236,8 +288,8 @@ impl Book {
             lease,
             stored: stored.as_ref().map(|state| state.next_offset),
             state: stored.unwrap_or_default(),
-            added: HashMap::new(),
             waiting: VecDeque::new(),
+            weight: 0,
         }
     }
 
@@ -257,35 +309,57 @@ impl Book {
         }
         self.state.counts.merge(delta);
         self.state.next_offset = range.next;
-        for (path, n) in &delta.added {
-            *self.added.entry(path.clone()).or_default() += n;
-        }
         Applied::Counted
+    }
+
+    fn wait(&mut self, batch: Waiting) {
+        self.weight += batch.weight();
+        self.waiting.push_back(batch);
+    }
+
+    /// Whether the batch, and so all before it, is counted in the generation of the day.
+    fn has_counted(&self, id: BatchId, end: i64) -> bool {
+        self.lease.generation() == id.generation
+            && self.lease.is_current()
+            && self.state.next_offset >= end
     }
 
     fn is_dirty(&self) -> bool {
         !self.waiting.is_empty() && self.lease.is_current()
     }
 
-    fn take_change(&mut self, partition: TopicPartition) -> Change {
+    /// What was counted up to `end` and is not stored.
+    fn change(&self, partition: TopicPartition, end: i64) -> Change {
+        let mut added: HashMap<&Path, u64> = HashMap::new();
+        for batch in self.waiting.iter().filter(|batch| batch.next <= end) {
+            for (path, n) in &batch.added.added {
+                *added.entry(path).or_default() += n;
+            }
+        }
+        let added = added.into_iter().map(|(path, n)| (path.clone(), n));
         Change {
             partition,
             base: self.stored,
-            next_offset: self.state.next_offset,
+            next_offset: end,
             added: Delta {
-                added: self.added.drain().collect(),
+                added: added.collect(),
             },
         }
     }
 
-    /// Reports what the store holds.
-    fn release(&mut self, reports: &mut Vec<Report>) {
-        while let Some(waiting) = self.waiting.front()
-            && Some(waiting.next) <= self.stored
-        {
-            reports.push(Report::Counted(waiting.id));
-            self.waiting.pop_front();
+    /// Lets go of what the store holds.
+    fn release(&mut self, mut each: impl FnMut(BatchId)) {
+        let is_stored = |batch: &mut Waiting| Some(batch.next) <= self.stored;
+        while let Some(batch) = self.waiting.pop_front_if(is_stored) {
+            self.weight -= batch.weight();
+            each(batch.id);
         }
+    }
+}
+
+impl Waiting {
+    fn weight(&self) -> usize {
+        1 + self.added.added.len()
     }
 }
 

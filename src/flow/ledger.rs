@@ -89,7 +89,7 @@ impl Ledger {
         });
     }
 
-    /// The batch's counts are durable.
+    /// The batch's counts are durable, or will be with its transaction.
     pub fn counted(&mut self, id: BatchId) {
         self.note(id, |entry| entry.counted = true);
     }
@@ -100,7 +100,7 @@ impl Ledger {
         std::mem::take(&mut self.outcomes)
     }
 
-    /// Whether the counts of this batch and of all before it are durable. Never so for an old
+    /// Whether this batch and all before it are [counted](Ledger::counted). Never so for an old
     /// generation (P3).
     pub fn is_counted(&self, id: BatchId) -> bool {
         let lane = self.lanes.get(&id.partition);

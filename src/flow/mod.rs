@@ -64,7 +64,8 @@ pub enum Refusal {
 pub enum Report {
     /// Every record of the batch has reached its end.
     Delivered(BatchId),
-    /// The batch's counts are as durable as the store makes them.
+    /// The batch's counts are as durable as the store makes them, or will be with the transaction
+    /// that the batch is in.
     Counted(BatchId),
     /// The aggregator is ready for the partition; it has counted everything below `next_offset`.
     Restored {

@@ -9,8 +9,9 @@
 //! A batch enters whole or not at all: once a transaction closes, no further batch enters, and what
 //! of a batch is not sent yet goes with the rest of it. Batches of a lane (one partition under one
 //! generation) enter in their order, so a transaction holds an unbroken stretch of each lane, whose
-//! end is the offset that is committed with it. Whoever owns the ledger allows the commit: its
-//! counts are durable and the partition is still ours.
+//! end is the offset that is committed with it. Whoever owns the ledger allows the commit: all of it
+//! is counted and the partition is still ours. Counts that are to be stored with it, and offsets,
+//! are its last records: so nobody who reads them waits for more than the commit itself.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -42,6 +43,7 @@ enum Phase {
     Closing,
     /// All is acknowledged; true once that was [told](Step::Ask).
     Whole(bool),
+    StoringCounts,
     SendingOffsets,
     Committing,
     Aborting(Cause),
@@ -85,6 +87,8 @@ pub enum Step {
     /// Ask whether the transaction of this number, with these ends, may be committed. Needs no
     /// word that it is done: [`Transaction::allow`] is the answer.
     Ask(u64, Vec<End>),
+    /// Write the counts up to these ends, where they are stored with transactions.
+    StoreCounts(Vec<End>),
     SendOffsets(Vec<(Partition, i64)>),
     Commit,
     Abort,
@@ -170,7 +174,7 @@ impl Transaction {
         if allowed {
             self.phase = match self.ends().is_empty() {
                 true => Phase::Committing,
-                false => Phase::SendingOffsets,
+                false => Phase::StoringCounts,
             };
         }
         allowed
@@ -178,13 +182,16 @@ impl Transaction {
 
     /// Some leases are over. What of their work is in the transaction must not become visible: it
     /// is read again. Once the commit is allowed, only the broker can say no, and does so where the
-    /// partition is not ours any more.
+    /// partition is not ours any more; or whoever has counts to store, where they are counted anew.
     pub fn fence(&mut self) {
         match self.phase {
             Phase::Open | Phase::Closing | Phase::Whole(_) if self.is_void() => {
                 self.phase = Phase::Aborting(Cause::Fenced);
             }
-            Phase::Aborting(_) | Phase::SendingOffsets | Phase::Committing => {}
+            Phase::Aborting(_)
+            | Phase::StoringCounts
+            | Phase::SendingOffsets
+            | Phase::Committing => {}
             _ => self.forget_void_lanes(),
         }
     }
@@ -203,6 +210,7 @@ impl Transaction {
                 self.phase = Phase::Whole(true);
                 Some(Step::Ask(self.number, self.ends()))
             }
+            Phase::StoringCounts => Some(Step::StoreCounts(self.ends())),
             Phase::SendingOffsets => {
                 let ends = self.ends().into_iter();
                 let offsets = ends.map(|(id, offset)| (id.partition, offset));
@@ -224,6 +232,10 @@ impl Transaction {
     /// The step was taken; says whether the transaction ended by it, and the next one began.
     pub fn done(&mut self, now: Duration) -> Option<Ended> {
         match self.phase {
+            Phase::StoringCounts => {
+                self.phase = Phase::SendingOffsets;
+                None
+            }
             Phase::SendingOffsets => {
                 self.phase = Phase::Committing;
                 None

@@ -4,11 +4,11 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
+use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::log;
@@ -17,11 +17,14 @@ use super::{
 };
 
 /// The partition that is used; a log whose order matters has no other.
-const PARTITION: i32 = 0;
+pub(super) const PARTITION: i32 = 0;
 /// For one answer, and between two records that are read.
 const ANSWER: Duration = Duration::from_secs(10);
 /// For all acknowledgements of what is appended at once. A frozen broker is replaced by then.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(30);
+/// So often it is asked whether the transactions that are open in a log have ended. They take a
+/// few milliseconds, unless who wrote them is gone.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One record: its key, and its value or a tombstone.
 pub type Entry = (Vec<u8>, Option<Vec<u8>>);
@@ -31,7 +34,11 @@ pub struct Log {
     settings: Settings,
     topic: String,
     writer: Option<Writer>,
+    /// Sees what is not committed yet, too.
+    onlooker: Option<Reader>,
 }
+
+type Reader = BaseConsumer<Quiet>;
 
 struct Writer {
     producer: Producer,
@@ -57,6 +64,7 @@ impl Log {
             settings,
             topic,
             writer: None,
+            onlooker: None,
         }
     }
 
@@ -69,7 +77,7 @@ impl Log {
     /// # Errors
     /// Where it does not, or there is no such topic.
     pub fn probe(&mut self) -> Result<(), Error> {
-        self.writer()?.producer.partition_count(0, ANSWER).map(drop)
+        self.end().map(drop)
     }
 
     /// Appends records in their order and waits until all are acknowledged.
@@ -93,19 +101,31 @@ impl Log {
         Ok(self.writer.insert(writer))
     }
 
-    /// Reads all that is committed in the log now: each record's key and value, in order, and
-    /// how many tenths of the log are read with it.
+    /// Where the log ends, with what is not committed yet.
+    fn end(&mut self) -> Result<i64, Error> {
+        let onlooker = match self.onlooker.take() {
+            Some(onlooker) => onlooker,
+            None => reader(&properties::onlooker(&self.settings))?,
+        };
+        let onlooker = self.onlooker.insert(onlooker);
+        // Errors of before, which would gather for as long as a broker is away (P4).
+        while onlooker.poll(Duration::ZERO).is_some() {}
+        low_high(onlooker, &self.topic).map(|(_, end)| end)
+    }
+
+    /// Reads all that is committed of what is in the log now: each record's key and value, in
+    /// order, and how many tenths of the log are read with it.
+    ///
+    /// Waits until every transaction in it has ended, one way or the other. A reader is shown
+    /// nothing behind the first that is open, whoever's it is: not even what was committed long
+    /// before it asked (P11).
     ///
     /// # Errors
     /// Where the broker does not answer, or there is no such topic.
-    pub fn read(&self, mut each: impl FnMut(&[u8], Option<&[u8]>, i64)) -> Result<(), Error> {
-        let failed = |error| Error::from_kafka("reading a log", error);
-        let client: BaseConsumer<Quiet> = properties::reader(&self.settings)
-            .create_with_context(Quiet)
-            .map_err(failed)?;
-        let (low, high) = client
-            .fetch_watermarks(&self.topic, PARTITION, ANSWER)
-            .map_err(failed)?;
+    pub fn read(&mut self, mut each: impl FnMut(&[u8], Option<&[u8]>, i64)) -> Result<(), Error> {
+        let end = self.end()?;
+        let client = reader(&properties::reader(&self.settings))?;
+        let low = self.wait_until_decided(&client, end)?;
         let mut start = TopicPartitionList::new();
         start
             .add_partition_offset(&self.topic, PARTITION, Offset::Offset(low))
@@ -113,13 +133,13 @@ impl Log {
         client.assign(&start).map_err(failed)?;
         loop {
             match client.poll(ANSWER) {
-                None => return Err(Error::Bound("reading a log")),
+                None => return Err(Error::Bound(READ)),
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error)) if is_final(&error) => return Err(failed(error)),
                 // librdkafka mends it, or nothing comes in time.
                 Some(Err(_)) => {}
                 Some(Ok(record)) => {
-                    let tenths = (record.offset() + 1 - low) * 10 / (high - low).max(1);
+                    let tenths = (record.offset() + 1 - low) * 10 / (end - low).max(1);
                     each(
                         record.key().unwrap_or_default(),
                         record.payload(),
@@ -129,6 +149,43 @@ impl Log {
             }
         }
     }
+
+    /// Waits until no transaction is open below `end`; gives where the log begins. Brokers end a
+    /// transaction themselves when its time is over, so this ends.
+    fn wait_until_decided(&self, client: &Reader, end: i64) -> Result<i64, Error> {
+        let mut waits = false;
+        loop {
+            let (low, stable) = low_high(client, &self.topic)?;
+            if stable >= end {
+                return Ok(low);
+            }
+            if !std::mem::replace(&mut waits, true) {
+                tracing::info!(topic = self.topic, "waiting for transactions to end");
+            }
+            // Nothing is read yet: this waits, and serves the client meanwhile.
+            if let Some(Err(error)) = client.poll(ASK_AGAIN)
+                && is_final(&error)
+            {
+                return Err(failed(error));
+            }
+        }
+    }
+}
+
+const READ: &str = "reading a log";
+
+fn failed(error: KafkaError) -> Error {
+    Error::from_kafka(READ, error)
+}
+
+/// The first offset of a log, and the one after the last that `client` may read.
+fn low_high(client: &Reader, topic: &str) -> Result<(i64, i64), Error> {
+    let answer = client.fetch_watermarks(topic, PARTITION, ANSWER);
+    answer.map_err(failed)
+}
+
+fn reader(config: &ClientConfig) -> Result<Reader, Error> {
+    config.create_with_context(Quiet).map_err(failed)
 }
 
 impl Writer {
@@ -159,14 +216,7 @@ impl Writer {
                     SendError::QueueFull if unacknowledged > 0 => {
                         unacknowledged -= self.acknowledged()?;
                     }
-                    SendError::TooLarge => {
-                        return Err(Error::call(CALL, Code::MessageSizeTooLarge));
-                    }
-                    SendError::QueueFull => return Err(Error::call(CALL, Code::QueueFull)),
-                    SendError::Aborting => return Err(Error::call(CALL, Code::State)),
-                    SendError::Fatal(code) | SendError::Other(code) => {
-                        return Err(Error::call(CALL, code));
-                    }
+                    error => return Err(Error::call(CALL, error.code())),
                 }
             }
             unacknowledged += 1;

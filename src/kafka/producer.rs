@@ -61,6 +61,15 @@ impl SendError {
             other => SendError::Other(other),
         }
     }
+
+    pub(super) fn code(self) -> Code {
+        match self {
+            SendError::QueueFull => Code::QueueFull,
+            SendError::TooLarge => Code::MessageSizeTooLarge,
+            SendError::Aborting => Code::State,
+            SendError::Fatal(code) | SendError::Other(code) => code,
+        }
+    }
 }
 
 /// An idempotent producer to a fixed list of topics.

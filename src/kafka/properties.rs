@@ -139,6 +139,10 @@ pub fn producer(settings: &Settings) -> ClientConfig {
         "queue.buffering.max.messages",
         (settings.budget / 1024).max(10_000).to_string(),
     );
+    if settings.transactional_id.is_some() {
+        // Entries of a log may be in its transactions.
+        config.set("message.max.bytes", LARGEST_ENTRY.to_string());
+    }
     config
 }
 
@@ -173,6 +177,13 @@ pub fn reader(settings: &Settings) -> ClientConfig {
     ] {
         config.remove(property);
     }
+    config
+}
+
+/// The properties of who sees a [`Log`](super::Log) as it is, with what is not committed yet.
+pub fn onlooker(settings: &Settings) -> ClientConfig {
+    let mut config = reader(settings);
+    config.set("isolation.level", "read_uncommitted");
     config
 }
 
@@ -421,6 +432,8 @@ mod tests {
         assert_eq!(config.get("transactional.id"), Some("g-i"));
         assert_eq!(config.get("socket.timeout.ms"), Some("10000"));
         assert_eq!(config.get("message.timeout.ms"), None);
+        let largest = config.get("message.max.bytes").expect("it is set").parse();
+        assert_eq!(largest, Ok(LARGEST_ENTRY), "counts fit");
         settings.producer_properties = vec![pair("transaction.timeout.ms", "5000")];
         let config = producer(&settings);
         assert_eq!(config.get("socket.timeout.ms"), Some("5000"));

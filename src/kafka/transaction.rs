@@ -1,7 +1,7 @@
 //! Transactions of a [`Producer`] (P12): what is produced and the offsets of what was read become
 //! visible together, or not at all.
 //!
-//! Every call here but [`Producer::begin_transaction`] waits for brokers, up to its bound; the
+//! Every call here but [`Producer::begin_transaction`] may wait for brokers, up to its bound; the
 //! producer's own thread reports deliveries meanwhile. A call that asks to be made
 //! [again](Remedy::Again) goes on where it was: it is to be made with the same arguments.
 
@@ -13,8 +13,11 @@ use rdkafka::bindings as ffi;
 use rdkafka::consumer::Consumer as _;
 
 use super::consumer::with_offsets;
+use super::log::PARTITION;
 use super::native::{milliseconds, text};
-use super::{ClientError, Code, Consumer, Producer, TopicPartition};
+use super::{
+    ClientError, Code, Consumer, Entry, NewRecord, Producer, SendError, Tag, TopicPartition,
+};
 
 /// What a step of a transaction that failed asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +113,32 @@ impl Producer {
         // SAFETY: the client is alive.
         let error = unsafe { ffi::rd_kafka_begin_transaction(self.native()) };
         outcome("beginning a transaction", error)
+    }
+
+    /// Adds entries of a [`Log`](super::Log), in their order, to the transaction; `topic` is an index
+    /// into the producer's list. Waits for room, up to `bound`, where there is none. That they are
+    /// acknowledged is a matter of the commit, which fails where one is not.
+    pub fn send_entries(
+        &self,
+        topic: usize,
+        entries: &[Entry],
+        bound: Duration,
+    ) -> Result<(), TransactionError> {
+        let sent = entries.iter().try_for_each(|(key, value)| {
+            let record = NewRecord::new(Some(key), value.as_deref());
+            let send = || self.send(topic, Some(PARTITION), record, Tag::new(0, 0));
+            match send() {
+                Err(SendError::QueueFull) if self.flush(bound).is_ok() => send(),
+                sent => sent,
+            }
+        });
+        sent.map_err(|error| {
+            let remedy = match error {
+                SendError::Fatal(_) => Remedy::Renew,
+                _ => Remedy::Abort,
+            };
+            TransactionError::new("adding to a log", error.code(), &error.to_string(), remedy)
+        })
     }
 
     /// Adds the offsets, each the next to be read, to the transaction. `membership` was taken while

@@ -28,8 +28,15 @@ fn fill(topics: &Topics, pipes: &Pipes, records: usize) {
     feed(topics, pipes, records / 20, &mut sample);
 }
 
-/// Kills the service three times while it is at work, and lets a fourth finish.
-fn live_and_die(topics: &Topics, pipes: &Pipes, settings: &Settings, mut between: impl FnMut()) {
+/// Kills the service three times while it is at work, and lets a fourth finish. `between` comes in
+/// the midst of the second's life, `after` after each death.
+fn live_and_die(
+    topics: &Topics,
+    pipes: &Pipes,
+    settings: &Settings,
+    mut between: impl FnMut(),
+    after: impl Fn(),
+) {
     for round in 1..=3 {
         fill(topics, pipes, RECORDS / 4);
         let mut service = Service::start(settings);
@@ -40,6 +47,7 @@ fn live_and_die(topics: &Topics, pipes: &Pipes, settings: &Settings, mut between
             committed_more(topics, pipes);
         }
         service.kill();
+        after();
     }
     let mut service = Service::start(settings);
     let fed: i64 = topics.ends(&pipes.input).iter().sum();
@@ -76,17 +84,53 @@ fn expected(topics: &Topics, pipes: &Pipes) -> Counts {
 }
 
 /// What `greenroom counts` reads from the store.
-fn assert_exact(topics: &Topics, pipes: &Pipes, settings: &Settings) {
+fn stored(settings: &Settings) -> Snapshot {
     let output = settings.run(&["counts", "--json"]);
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{words}");
-    let stored: Snapshot = serde_json::from_slice(&output.stdout).expect("it is a snapshot");
+    serde_json::from_slice(&output.stdout).expect("it is a snapshot")
+}
+
+fn assert_exact(topics: &Topics, pipes: &Pipes, settings: &Settings) {
+    let stored = stored(settings);
     let ends = stored.partitions.iter().map(|of| of.next_offset);
     assert_eq!(ends.collect::<Vec<i64>>(), topics.ends(&pipes.input));
     let expected = expected(topics, pipes);
     for name in ["processed_count", "device_type", "locale", "app_version"] {
         assert_eq!(stored.counts.get(name), expected.get(name), "{name}");
     }
+}
+
+/// Of every partition the counts end where the group's offsets do. Both are asked for where nobody
+/// is at work, and wait for what was open.
+fn assert_together(topics: &Topics, pipes: &Pipes, settings: &Settings) {
+    let mut committed = Vec::new();
+    eventually("the committed offsets", || {
+        committed = topics.committed_each(&pipes.group, &pipes.input);
+        !committed.is_empty()
+    });
+    let mut counted = vec![0; committed.len()];
+    for of in stored(settings).partitions {
+        counted[of.partition as usize] = of.next_offset;
+    }
+    assert_eq!(counted, committed);
+}
+
+/// Counts are in the transaction of the results and offsets that they belong to.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p12_counts_end_where_the_offsets_do_through_kill_9() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let settings = settings(broker, &pipes)
+        .with("GREENROOM_DELIVERY", "exactly-once")
+        .with("GREENROOM_INSTANCE", "mortal")
+        .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "5000");
+    let together = || assert_together(&topics, &pipes, &settings);
+    live_and_die(&topics, &pipes, &settings, || {}, together);
+    assert_together(&topics, &pipes, &settings);
+    assert_exact(&topics, &pipes, &settings);
 }
 
 #[test]
@@ -96,7 +140,7 @@ fn p11_counts_in_kafka_are_exact_after_kill_9() {
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
     let settings = settings(broker, &pipes);
-    live_and_die(&topics, &pipes, &settings, || {});
+    live_and_die(&topics, &pipes, &settings, || {}, || {});
     assert_exact(&topics, &pipes, &settings);
 }
 
@@ -110,10 +154,11 @@ fn p11_counts_in_redis_are_exact_after_kill_9_of_either() {
     let settings = settings(broker, &pipes)
         .with("GREENROOM_COUNTS_STORE", "redis")
         .with("REDIS_URL", &redis.url(""));
-    live_and_die(&topics, &pipes, &settings, || {
+    let restart = || {
         redis.kill();
         redis.launch();
-    });
+    };
+    live_and_die(&topics, &pipes, &settings, restart, || {});
     assert_exact(&topics, &pipes, &settings);
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
 use greenroom::config::RedisUrl;
 use greenroom::counts::{
     Accumulator, Change, Changelog, Delta, Memory, PartitionCounts, PlainKeys, Redis, Saved, Store,
@@ -311,6 +314,33 @@ fn p11_the_kafka_store_deletes_what_it_has_replaced() {
     }
     assert_eq!(last.values().filter(|alive| **alive).count(), 4);
     assert_eq!(last.len(), 12);
+}
+
+/// A reader is shown nothing behind the first transaction that is open, whoever's it is.
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p11_the_kafka_store_loads_what_lies_behind_an_open_transaction() {
+    let settings = counts_topic();
+    let mut owner = Changelog::new(settings.clone(), "logins");
+    assert_eq!(load(&mut owner, 0), None);
+    let stranger: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &settings.brokers)
+        .set("transactional.id", &settings.group)
+        .set("transaction.timeout.ms", "1000")
+        .create()
+        .expect("a producer can be made");
+    let begun = stranger
+        .init_transactions(harness::PATIENCE)
+        .and_then(|()| stranger.begin_transaction());
+    begun.expect("a transaction begins");
+    let topic = Changelog::topic(&settings.group);
+    let record = BaseRecord::<str, str>::to(&topic).key("of a stranger");
+    stranger.send(record).expect("the queue has room");
+    stranger.flush(harness::PATIENCE).expect("it is taken");
+
+    assert_eq!(save(&mut owner, change(0, None, 10)), Saved::Kept);
+    // Nobody ends the stranger's transaction but the broker, when its time is over.
+    assert_exact(load(&mut owner, 0), 10);
 }
 
 /// A new group's topic on the real broker, made as the service makes it.

@@ -200,6 +200,15 @@ fn check_warns_of_what_exactly_once_asks_of_others() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(text.contains("isolation.level=read_committed"), "{text}");
+    assert!(text.contains("-counts must set"), "{text}");
+    let apart = [
+        KEY,
+        ("GREENROOM_DELIVERY", "exactly-once"),
+        ("GREENROOM_COUNTS_STORE", "redis"),
+    ];
+    let output = greenroom(&["check"], &apart);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("counts are not part"), "{text}");
     let output = greenroom(&["check"], &[KEY]);
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(!text.contains("isolation.level"), "{text}");

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use greenroom::counts::PartitionCounts;
+use greenroom::counts::{PartitionCounts, Storing};
 use greenroom::flow::{Batch, Generation};
 use greenroom::kafka::TopicPartition;
 
@@ -17,6 +17,7 @@ pub const MAX_ATTEMPTS: u32 = 3;
 pub struct Witness {
     pub trace: bool,
     gentle: bool,
+    storing: Storing,
     breach: Option<String>,
     outputs: BTreeSet<(i32, i64)>,
     letters: BTreeMap<(i32, i64), Vec<Reason>>,
@@ -38,10 +39,11 @@ pub struct Witness {
 
 impl Witness {
     /// `trace` tells what happens, for a replay; `gentle` is a schedule where nothing goes wrong.
-    pub fn new(trace: bool, gentle: bool) -> Self {
+    pub fn new(trace: bool, gentle: bool, storing: Storing) -> Self {
         Witness {
             trace,
             gentle,
+            storing,
             ..Witness::default()
         }
     }
@@ -117,7 +119,8 @@ impl Witness {
         }
     }
 
-    /// P1: all below a committed offset has reached its end. P11: and its counts are stored.
+    /// P1: all below a committed offset has reached its end. P11: and its counts are stored. P12:
+    /// no others are, where transactions store them.
     pub fn committed(&mut self, kafka: &Kafka, partition: i32, offset: i64) {
         self.note(|| format!("committed partition {partition} up to {offset}"));
         let before = kafka.committed[partition as usize];
@@ -138,6 +141,12 @@ impl Witness {
         self.require(offset == before || Some(offset) <= stored, || {
             format!(
                 "P11: partition {partition} is committed at {offset} and stored up to {stored:?}"
+            )
+        });
+        let apart = self.storing == Storing::Apart;
+        self.require(apart || stored.unwrap_or(0) <= offset, || {
+            format!(
+                "P12: partition {partition} is committed at {offset} and stored up to {stored:?}"
             )
         });
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use greenroom::counts::{Change, Memory, PartitionCounts, Saved, Tally};
+use greenroom::counts::{Change, Memory, PartitionCounts, Saved, Storing, Tally};
 use greenroom::flow::generation::Lease;
 use greenroom::flow::{
     Batch, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Suspects,
@@ -36,6 +36,8 @@ pub enum Mutation {
     CommitOutsideTheTransaction,
     StraddleTwoTransactions,
     SettleBeforeTheCommit,
+    StoreBeyondTheTransaction,
+    RestoreBeforeItIsDecided,
 }
 
 impl Mutation {
@@ -46,6 +48,14 @@ impl Mutation {
             Mutation::CommitOutsideTheTransaction
                 | Mutation::StraddleTwoTransactions
                 | Mutation::SettleBeforeTheCommit
+        ) || self.is_of_carried_counts()
+    }
+
+    /// Whether it is a rule of counts that are stored with transactions.
+    pub fn is_of_carried_counts(self) -> bool {
+        matches!(
+            self,
+            Mutation::StoreBeyondTheTransaction | Mutation::RestoreBeforeItIsDecided
         )
     }
 }
@@ -141,6 +151,8 @@ enum Task {
         partition: Partition,
         lease: Lease,
         start: i64,
+        /// Where the log of counts ended when it was asked.
+        end: usize,
     },
     Save(Vec<Change>),
 }
@@ -157,6 +169,7 @@ pub struct House {
     generations: Generations,
     suspects: Suspects,
     pub budget: Budget,
+    storing: Storing,
     tally: Tally,
     /// What outlives the processes.
     store: Memory,
@@ -197,6 +210,7 @@ pub const TOPIC: &str = "input";
 pub struct Terms {
     pub workers: usize,
     pub exactly_once: bool,
+    pub storing: Storing,
 }
 
 /// What a revocation may take.
@@ -204,8 +218,8 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// Bytes. Some records are larger.
 const BUDGET: usize = 200;
 
-fn tally() -> Tally {
-    Tally::new(&[TOPIC.to_owned()])
+fn tally(storing: Storing) -> Tally {
+    Tally::new(&[TOPIC.to_owned()], storing)
 }
 
 impl House {
@@ -234,7 +248,8 @@ impl House {
             generations,
             suspects,
             budget: Budget::new(BUDGET),
-            tally: tally(),
+            storing: terms.storing,
+            tally: tally(terms.storing),
             store,
             keeper: VecDeque::new(),
             aggregators: 1,
@@ -326,7 +341,7 @@ impl House {
             Role::Aggregator => {
                 self.aggregator.up = true;
                 self.aggregators += 1;
-                self.tally = tally();
+                self.tally = tally(self.storing);
             }
         }
         self.reports.push_back(Report::Rewind);

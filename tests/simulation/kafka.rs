@@ -11,6 +11,7 @@ use crate::checks::Witness;
 use crate::dice::Dice;
 
 mod coordinator;
+mod counts;
 
 pub use coordinator::{Denied, Producer};
 
@@ -103,14 +104,15 @@ pub struct Kafka {
 
 impl Kafka {
     pub fn new(partitions: usize, gentle: bool, dice: &mut Dice) -> Self {
+        let counts = Memory::default();
         Kafka {
             inputs: (0..partitions).map(|_| log(gentle, dice)).collect(),
             committed: vec![0; partitions],
             owners: vec![None; partitions],
             generation: 0,
-            transactions: Coordinator::default(),
+            transactions: Coordinator::new(counts.clone()),
             ghosts: Vec::new(),
-            counts: Memory::default(),
+            counts,
         }
     }
 

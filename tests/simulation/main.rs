@@ -80,7 +80,7 @@ fn the_promises_hold_under_every_schedule() {
 
 #[test]
 fn each_mutation_is_caught() {
-    let mutations: [(Mutation, Wanted); 10] = [
+    let mutations: [(Mutation, Wanted); 12] = [
         (Mutation::CommitOneTooFar, |breach| {
             breach.starts_with("P1:")
         }),
@@ -108,6 +108,12 @@ fn each_mutation_is_caught() {
         }),
         (Mutation::SettleBeforeTheCommit, |breach| {
             breach.starts_with("P1:")
+        }),
+        (Mutation::StoreBeyondTheTransaction, |breach| {
+            breach.starts_with("P12: partition")
+        }),
+        (Mutation::RestoreBeforeItIsDecided, |breach| {
+            breach.starts_with("P11")
         }),
     ];
     for (mutation, wanted) in mutations {

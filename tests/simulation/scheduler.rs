@@ -3,6 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
+use greenroom::counts::Storing;
+
 use crate::checks::Witness;
 use crate::dice::Dice;
 use crate::house::{House, Mutation, ROLES, Role, Terms};
@@ -121,15 +123,14 @@ impl World {
         let mut dice = Dice::new(seed);
         let partitions = 1 + dice.below(3);
         let gentle = dice.one_in(8);
+        let kafka = Kafka::new(partitions, gentle, &mut dice);
+        let terms = draw_terms(mutation, &mut dice);
         let mut world = World {
-            kafka: Kafka::new(partitions, gentle, &mut dice),
-            witness: Witness::new(trace, gentle),
+            kafka,
+            witness: Witness::new(trace, gentle, terms.storing),
             houses: [None, None, None],
             targets: vec![0; partitions],
-            terms: Terms {
-                workers: 1 + dice.below(3),
-                exactly_once: mutation.map_or(dice.one_in(2), Mutation::is_of_transactions),
-            },
+            terms,
             gentle,
             slow: discriminant(&dice.pick(&SLOW)),
             lives: 0,
@@ -302,7 +303,7 @@ impl World {
             Move::RestartWorker(worker) => house.restart_worker(worker, witness),
             Move::Wake(thread) => house.wake(thread),
             Move::Route => house.route(),
-            Move::Aggregate => house.aggregate(),
+            Move::Aggregate => house.aggregate(kafka),
             Move::Keep => house.keep(kafka, dice, witness),
             Move::WakeAggregator => house.wake_aggregator(),
             Move::TakeResults => house.take_results(self.now, kafka),
@@ -345,6 +346,24 @@ impl World {
             Part::HungAggregator => house.hang_aggregator(),
             Part::Consumer => house.replace_consumer(self.now, &mut self.kafka),
         }
+    }
+}
+
+/// A rule that is broken wants the delivery that has it.
+fn draw_terms(mutation: Option<Mutation>, dice: &mut Dice) -> Terms {
+    let workers = 1 + dice.below(3);
+    let exactly_once = mutation.map_or(dice.one_in(2), Mutation::is_of_transactions);
+    let carried = match mutation {
+        Some(mutation) => mutation.is_of_carried_counts(),
+        None => exactly_once && dice.one_in(2),
+    };
+    Terms {
+        workers,
+        exactly_once,
+        storing: match carried {
+            true => Storing::WithTransactions,
+            false => Storing::Apart,
+        },
     }
 }
 

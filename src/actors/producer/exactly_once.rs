@@ -1,9 +1,10 @@
-//! Exactly-once: results, dead letters, summaries and input offsets in one transaction (P12).
+//! Exactly-once: results, dead letters, summaries, input offsets and, where they are kept in Kafka,
+//! counts in one transaction (P12).
 //!
 //! ```text
 //!   records ─▶ transaction ──close──▶ all acknowledged ──Whole──▶ consumer: all counted, ours?
 //!                  ▲                                                  │
-//!                  └── next ◀──Committed── offsets, commit ◀──Allow───┘
+//!                  └── next ◀──Committed── counts, offsets, commit ◀──Allow┘
 //! ```
 //!
 //! The client waits for brokers here, on the actor's own thread: while a transaction ends, nothing
@@ -12,11 +13,13 @@
 use std::time::Duration;
 
 use super::committer::{Committer, Progress};
+use crate::actors::books::Books;
 use crate::actors::reports::Reports;
+use crate::counts::Draft;
 use crate::flow::transaction::{Ended, Step};
-use crate::flow::{Batch, Outbox, Partition, Report, Transaction};
+use crate::flow::{Batch, End, Outbox, Partition, Report, Transaction};
 use crate::kafka::{
-    self, Class, ClientError, Membership, Remedy, TopicPartition, TransactionError,
+    self, Class, ClientError, Code, Membership, Remedy, TopicPartition, TransactionError,
 };
 use crate::status::{Board, Latch};
 use crate::supervision::{Clock, Moment, Pulse, SystemClock};
@@ -30,6 +33,9 @@ const CALL: Duration = Duration::from_secs(5);
 pub struct Terms {
     /// Input topics; a partition's topic is an index into them.
     pub inputs: Vec<String>,
+    pub books: Books,
+    /// The index of the counts' topic among the client's.
+    pub counts: usize,
     /// A transaction that lasts longer is aborted, before the broker does it.
     pub longest: Duration,
     pub reports: Reports,
@@ -44,6 +50,8 @@ pub struct ExactlyOnce {
     transaction: Transaction,
     /// Who we were when the commit was allowed.
     membership: Option<Membership>,
+    /// The counts that were written in it.
+    draft: Draft,
     /// The transactional id is ours.
     begun: bool,
     /// It was not reached for that; readiness says so.
@@ -60,6 +68,7 @@ impl ExactlyOnce {
             terms,
             clock: SystemClock::new(),
             membership: None,
+            draft: Draft::default(),
             begun: false,
             waits: false,
         }
@@ -79,9 +88,11 @@ impl ExactlyOnce {
         Ok(())
     }
 
-    fn take_step(&self, client: &kafka::Producer, step: &Step) -> Result<(), TransactionError> {
-        let _waiting = self.pulse.waiting();
+    fn take_step(&mut self, client: &kafka::Producer, step: &Step) -> Result<(), TransactionError> {
+        let pulse = self.pulse.clone();
+        let _waiting = pulse.waiting();
         match step {
+            Step::StoreCounts(ends) => self.store_counts(client, ends),
             Step::SendOffsets(offsets) => {
                 let membership = self.membership.as_ref();
                 let membership = membership.expect("no commit is allowed without one");
@@ -103,6 +114,23 @@ impl ExactlyOnce {
         }
     }
 
+    fn store_counts(
+        &mut self,
+        client: &kafka::Producer,
+        ends: &[End],
+    ) -> Result<(), TransactionError> {
+        let draft = self.terms.books.draft(ends);
+        self.draft = draft.ok_or_else(|| TransactionError {
+            error: ClientError {
+                code: Code::State,
+                fatal: false,
+                text: "some of what a transaction holds is being counted anew".to_owned(),
+            },
+            remedy: Remedy::Abort,
+        })?;
+        client.send_entries(self.terms.counts, &self.draft.entries, CALL)
+    }
+
     fn ended(
         &mut self,
         ended: Ended,
@@ -110,8 +138,10 @@ impl ExactlyOnce {
         outbox: &mut Outbox,
     ) -> Result<(), TransactionError> {
         self.membership = None;
+        let draft = std::mem::take(&mut self.draft);
         let outcome = match ended {
             Ended::Committed(ends) => {
+                self.terms.books.stored(&ends, draft);
                 self.terms.reports.send(Report::Committed(ends));
                 "committed"
             }

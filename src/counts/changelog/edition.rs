@@ -15,7 +15,7 @@ const SMALL: usize = 64 << 10;
 /// What a number takes beside its texts, roughly.
 const NUMBER: usize = 16;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Key {
     pub pipeline: String,
     pub topic: String,
@@ -69,8 +69,10 @@ pub(super) struct Edition {
     /// None: nothing is stored.
     pub stored: Option<PartitionCounts>,
     pub name: String,
-    /// Editions of this owner so far, this one included.
+    /// Its place among this owner's editions.
     number: u64,
+    /// The place of the last one that was drafted, whether or not it came to be written.
+    last: u64,
     /// The next part; 0 begins the edition.
     next_part: u64,
     /// Bytes of the state that it began with, and of what was added.
@@ -83,6 +85,9 @@ pub(super) struct Edition {
 /// A change as it is to be written.
 #[derive(Debug)]
 pub(super) struct Writing {
+    /// The places of the edition that it goes on from, and of the one that it is written in.
+    after: u64,
+    number: u64,
     pub edition: String,
     pub first: u64,
     pub parts: Vec<Part>,
@@ -99,6 +104,7 @@ impl Edition {
             stored: best(found),
             name: format!("{owner}-{number}"),
             number,
+            last: number,
             next_part: 0,
             whole: 0,
             added: 0,
@@ -106,17 +112,19 @@ impl Edition {
         }
     }
 
-    pub fn number(&self) -> u64 {
-        self.number
+    pub fn last(&self) -> u64 {
+        self.last
     }
 
     /// How a change is written: added, or as part of the state that begins an edition. Saying it
     /// again gives the same.
-    pub fn write(&self, change: &Change, owner: &str) -> Writing {
+    pub fn write(&mut self, change: &Change, owner: &str) -> Writing {
         let outgrown = self.added > self.whole.max(SMALL);
         if self.next_part > 0 && !outgrown {
             let (parts, bytes) = split(&change.added, change.next_offset);
             return Writing {
+                after: self.number,
+                number: self.number,
                 edition: self.name.clone(),
                 first: self.next_part,
                 parts,
@@ -127,21 +135,25 @@ impl Edition {
         let mut counts = stored.map_or_else(Counts::default, |state| state.counts.clone());
         counts.merge(&change.added);
         let (parts, bytes) = split(&counts.to_delta(), change.next_offset);
-        let number = if outgrown {
-            self.number + 1
-        } else {
-            self.number
-        };
+        self.last = self.number + u64::from(outgrown);
         Writing {
-            edition: format!("{owner}-{number}"),
+            after: self.number,
+            number: self.last,
+            edition: format!("{owner}-{}", self.last),
             first: 0,
             parts,
             bytes,
         }
     }
 
-    /// The change is acknowledged. Gives editions and parts that are of no further use.
+    /// The change is in the log. Gives editions and parts that are of no further use.
+    ///
+    /// Where the partition was taken on anew since it was drafted, it may have been found there, and
+    /// would count twice.
     pub fn written(&mut self, change: &Change, writing: &Writing) -> Vec<(String, u64)> {
+        if writing.after != self.number {
+            return Vec::new();
+        }
         let stored = self.stored.get_or_insert_default();
         stored.counts.merge(&change.added);
         stored.next_offset = change.next_offset;
@@ -153,7 +165,7 @@ impl Edition {
         }
         let mut obsolete = std::mem::take(&mut self.replaces);
         obsolete.extend((0..self.next_part).map(|part| (self.name.clone(), part)));
-        self.number += u64::from(self.next_part > 0);
+        self.number = writing.number;
         self.name.clone_from(&writing.edition);
         (self.whole, self.added) = (writing.bytes, 0);
         self.next_part = parts;
@@ -271,6 +283,33 @@ mod tests {
         // Its first parts are gone, so what it adds says nothing, however high it ends.
         save(&mut found, &mut zombie, "z", &small(Some(20), 99));
         assert_eq!(best(&found), owner.stored);
+    }
+
+    /// A transaction's end may be learnt from the log before whoever wrote it says so.
+    #[test]
+    fn p12_what_was_found_already_is_not_written_a_second_time() {
+        let mut found = Found::default();
+        let mut edition = Edition::after(&found, "a", 0);
+        let mut n = 0;
+        let drafted = loop {
+            let keys = (0..20).map(|key| format!("{key:0500}"));
+            let base = (n > 0).then_some(n);
+            let change = change(base, n + 1, keys);
+            let drafted = edition.write(&change, "a");
+            if drafted.number > 0 {
+                break (change, drafted);
+            }
+            save(&mut found, &mut edition, "a", &change);
+            n += 1;
+        };
+        keep(&mut found, &drafted.1, usize::MAX);
+        let mut anew = Edition::after(&found, "a", edition.last() + 1);
+        assert_ne!(anew.name, drafted.1.edition, "its keys are to be deleted");
+        assert_eq!(anew.written(&drafted.0, &drafted.1), []);
+        assert_eq!(anew.stored, best(&found));
+        save(&mut found, &mut anew, "a", &small(Some(n + 1), n + 2));
+        assert_eq!(anew.stored, best(&found));
+        assert_eq!(best(&found).unwrap().next_offset, n + 2);
     }
 
     #[test]

@@ -18,8 +18,12 @@ struct Desk {
 
 impl Desk {
     fn new(store: &Memory) -> Desk {
+        Desk::with(store, Storing::Apart)
+    }
+
+    fn with(store: &Memory, storing: Storing) -> Desk {
         Desk {
-            tally: Tally::new(&["logins".to_owned()]),
+            tally: Tally::new(&["logins".to_owned()], storing),
             store: store.clone(),
             tenure: Tenure::begin(&Generations::default()),
             sequence: 0,
@@ -63,7 +67,17 @@ impl Desk {
     /// Counts each record of a batch under its offset.
     fn count(&mut self, base: i64, next: i64, count_from: i64) -> Applied {
         let batch = self.batch(base, next, count_from);
-        self.tally.count(&batch, &delta(&batch), false)
+        self.tally.count(&batch, delta(&batch), false)
+    }
+
+    /// The end of a transaction: this batch is its last.
+    fn end(&self, sequence: u64, next: i64) -> Vec<End> {
+        let id = BatchId {
+            partition: P,
+            generation: self.tenure.generation(),
+            sequence,
+        };
+        vec![(id, next)]
     }
 
     fn save(&mut self) {
@@ -176,7 +190,7 @@ fn p3_what_is_old_or_not_restored_is_void() {
     let late = desk.batch(0, 10, 0);
     let lease = desk.tenure.lease();
     desk.rewind(0);
-    assert_eq!(desk.tally.count(&late, &delta(&late), false), Applied::Void);
+    assert_eq!(desk.tally.count(&late, delta(&late), false), Applied::Void);
     assert_eq!(desk.tally.restore(P, lease, 0, None), None);
     desk.count(0, 10, 0);
     desk.tenure.advance();
@@ -212,8 +226,8 @@ fn p4_a_batch_is_held_only_where_the_store_is_behind() {
     let mut desk = Desk::restored(0);
     let free = desk.batch(0, 10, 0);
     let held = desk.batch(10, 20, 0);
-    desk.tally.count(&free, &delta(&free), false);
-    desk.tally.count(&held, &delta(&held), true);
+    desk.tally.count(&free, delta(&free), false);
+    desk.tally.count(&held, delta(&held), true);
     assert_eq!((Arc::strong_count(&free), Arc::strong_count(&held)), (1, 2));
     desk.save();
     assert_eq!(Arc::strong_count(&held), 1);
@@ -227,6 +241,64 @@ fn p4_what_is_not_stored_becomes_too_much() {
     assert!(desk.tally.is_heavy());
     desk.save();
     assert!(!desk.tally.is_heavy());
+}
+
+#[test]
+fn p12_a_transaction_stores_what_is_counted_up_to_its_end_and_no_more() {
+    let mut desk = Desk::with(&Memory::default(), Storing::WithTransactions);
+    desk.restore(0);
+    desk.count(0, 10, 0);
+    desk.count(10, 20, 0);
+    assert_eq!(counted(&desk.tally.take_reports()), 2, "to be committed");
+    assert_eq!(desk.tally.changes(), None, "transactions store them");
+    let (first, second) = (desk.end(0, 10), desk.end(1, 20));
+    let aborted = desk.tally.changes_upto(&second).unwrap();
+    assert_eq!((aborted[0].base, aborted[0].next_offset), (None, 20));
+
+    for (end, base) in [(first, None), (second, Some(10))] {
+        let changes = desk.tally.changes_upto(&end).unwrap();
+        assert_eq!((changes[0].base, changes[0].next_offset), (base, end[0].1));
+        assert_eq!(desk.store.save(&changes).unwrap(), [Saved::Kept]);
+        desk.tally.stored(&end);
+        for offset in 0..20 {
+            assert_eq!(desk.stored(offset), u64::from(offset < end[0].1));
+        }
+    }
+    assert!(!desk.tally.is_heavy());
+    assert_eq!(counted(&desk.tally.take_reports()), 0, "they were before");
+}
+
+#[test]
+fn p12_a_transaction_whose_counts_are_not_those_of_the_day_stores_nothing() {
+    let mut desk = Desk::with(&Memory::default(), Storing::WithTransactions);
+    desk.restore(0);
+    desk.count(0, 10, 0);
+    assert_eq!(desk.tally.changes_upto(&desk.end(1, 20)), None, "not yet");
+    let end = desk.end(0, 10);
+    desk.tenure.advance();
+    assert_eq!(desk.tally.changes_upto(&end), None, "its lease is over");
+    desk.restore(0);
+    desk.count(0, 10, 0);
+    assert_eq!(desk.tally.changes_upto(&end), None, "it is counted anew");
+    desk.tally.stored(&end);
+    let changes = desk.tally.changes_upto(&desk.end(1, 10)).unwrap();
+    assert_eq!(changes[0].base, None, "the late word says nothing of it");
+}
+
+/// In at-least-once, which a member of before ran in, counts may be stored before their offset is.
+#[test]
+fn p12_what_was_stored_by_another_delivery_is_not_stored_again() {
+    let mut before = Desk::restored(0);
+    before.count(0, 15, 0);
+    before.save();
+    let mut desk = Desk::with(&before.store, Storing::WithTransactions);
+    assert_eq!(desk.restore(0), Some(15));
+    desk.count(0, 10, 15);
+    assert_eq!(desk.tally.changes_upto(&desk.end(0, 10)), Some(Vec::new()));
+    desk.tally.stored(&desk.end(0, 10));
+    desk.count(10, 20, 15);
+    let changes = desk.tally.changes_upto(&desk.end(1, 20)).unwrap();
+    assert_eq!((changes[0].base, changes[0].next_offset), (Some(15), 20));
 }
 
 proptest! {

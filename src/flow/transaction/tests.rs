@@ -73,6 +73,9 @@ fn p12_results_and_offsets_are_committed_in_one() {
     );
     assert_eq!(desk.transaction.step(), None, "it is asked once");
     assert!(desk.transaction.allow(FIRST));
+    let counts = Step::StoreCounts(ends.clone());
+    assert_eq!(desk.transaction.step(), Some(counts));
+    assert_eq!(desk.transaction.done(NOW), None);
     let offsets = vec![(last.partition, 6), (other.partition, 3)];
     assert_eq!(desk.transaction.step(), Some(Step::SendOffsets(offsets)));
     assert_eq!(desk.transaction.done(NOW), None);
@@ -173,10 +176,11 @@ fn p12_once_allowed_it_is_the_brokers_to_refuse() {
     assert!(desk.transaction.allow(FIRST));
     desk.tenures[0].advance();
     desk.transaction.fence();
-    assert!(matches!(
-        desk.transaction.step(),
-        Some(Step::SendOffsets(_))
-    ));
+    let step = desk.transaction.step();
+    assert!(matches!(step, Some(Step::StoreCounts(_))), "{step:?}");
+    desk.transaction.done(NOW);
+    let step = desk.transaction.step();
+    assert!(matches!(step, Some(Step::SendOffsets(_))), "{step:?}");
     desk.transaction.abort();
     assert_eq!(desk.transaction.step(), Some(Step::Abort));
 }

@@ -17,9 +17,15 @@ impl House {
         });
     }
 
-    /// Does what is next. An answer to an aggregator that is gone is lost.
+    /// Does what is next. What is loaded waits for the transactions that had stored counts by then,
+    /// and were not decided. An answer to an aggregator that is gone is lost.
     pub fn keep(&mut self, kafka: &Kafka, dice: &mut Dice, witness: &mut Witness) {
-        let Some(Job { incarnation, task }) = self.keeper.pop_front() else {
+        let early = self.mutation == Some(Mutation::RestoreBeforeItIsDecided);
+        let may_begin = |job: &mut Job| match &job.task {
+            Task::Load { end, .. } => early || kafka.transactions.counts.is_decided(*end),
+            Task::Save(_) => true,
+        };
+        let Some(Job { incarnation, task }) = self.keeper.pop_front_if(may_begin) else {
             return;
         };
         let answer = match task {
@@ -27,6 +33,7 @@ impl House {
                 partition,
                 lease,
                 start,
+                ..
             } => {
                 let stored = self.store.load(&[named(partition)]);
                 ToAggregator::Loaded {

@@ -6,6 +6,7 @@ use greenroom::record::Outgoing;
 
 use super::worker::LETTERS;
 use super::{Counts, House, Job, Mutation, Task, ToAggregator, ToProducer, tally};
+use crate::kafka::Kafka;
 
 impl House {
     pub fn route(&mut self) {
@@ -29,7 +30,7 @@ impl House {
             .send(ToProducer::DeadLetters { batch, outgoing });
     }
 
-    pub fn aggregate(&mut self) {
+    pub fn aggregate(&mut self, kafka: &Kafka) {
         match self.aggregator.queue.pop_front() {
             Some(ToAggregator::Restore {
                 partition,
@@ -39,6 +40,7 @@ impl House {
                 partition,
                 lease,
                 start,
+                end: kafka.transactions.counts.len(),
             }),
             Some(ToAggregator::Loaded {
                 partition,
@@ -85,8 +87,10 @@ impl House {
     /// The aggregator hangs with a batch in its hands, and is abandoned.
     pub fn hang_aggregator(&mut self) {
         if let Some(ToAggregator::Counts(counts)) = self.aggregator.queue.pop_front() {
-            self.late_counts
-                .push((counts, std::mem::replace(&mut self.tally, tally())));
+            self.late_counts.push((
+                counts,
+                std::mem::replace(&mut self.tally, tally(self.storing)),
+            ));
         }
         self.aggregator.kill();
     }
@@ -114,5 +118,5 @@ fn count_into(tally: &mut Tally, counts: &Counts) -> Applied {
         let path: Path = [Box::from(offset.to_string())].into();
         delta.added.push((path, 1));
     }
-    tally.count(&counts.batch, &delta, false)
+    tally.count(&counts.batch, delta, false)
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use greenroom::counts::Storing;
 use greenroom::flow::transaction::{Ended, Step};
-use greenroom::flow::{Report, Transaction};
+use greenroom::flow::{End, Report, Transaction};
 
 use super::{House, Mutation};
 use crate::checks::Witness;
@@ -114,6 +115,10 @@ impl House {
             return Err(Denied::NoMember);
         }
         match step {
+            Step::StoreCounts(ends) if self.storing == Storing::WithTransactions => {
+                let changes = self.tally.changes_upto(&self.reached(ends));
+                kafka.store_counts(producer, changes.ok_or(Denied::NoMember)?)
+            }
             Step::SendOffsets(offsets) => {
                 let plain = offsets.iter().map(|(of, offset)| (of.id, *offset));
                 let plain: Vec<_> = plain.collect();
@@ -129,8 +134,22 @@ impl House {
                 self.client.purge();
                 kafka.abort_transaction(producer)
             }
-            Step::Ask(..) => Ok(()),
+            Step::StoreCounts(_) | Step::Ask(..) => Ok(()),
         }
+    }
+
+    /// Up to where counts are stored with these ends.
+    fn reached(&self, ends: &[End]) -> Vec<End> {
+        let mut reached = ends.to_vec();
+        if self.mutation == Some(Mutation::StoreBeyondTheTransaction) {
+            let states = self.tally.states();
+            for (id, end) in &mut reached {
+                let mut all = states.iter();
+                let state = all.find(|(of, _)| of.partition == id.partition.id);
+                *end = state.map_or(*end, |(_, state)| state.next_offset);
+            }
+        }
+        reached
     }
 
     fn conclude(
@@ -152,7 +171,12 @@ impl House {
             return;
         }
         match transacting.transaction.done(now) {
-            Some(Ended::Committed(ends)) => self.reports.push_back(Report::Committed(ends)),
+            Some(Ended::Committed(ends)) => {
+                if self.storing == Storing::WithTransactions {
+                    self.tally.stored(&ends);
+                }
+                self.reports.push_back(Report::Committed(ends));
+            }
             Some(Ended::Aborted(_, lanes)) => {
                 self.outbox.give_up(lanes);
                 self.tell_consumer(now);

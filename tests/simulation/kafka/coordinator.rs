@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::mem::take;
 
+use greenroom::counts::{Change, Memory};
 use greenroom::flow::Refusal;
 
+use super::counts::CountsLog;
 use super::{Entry, Kafka, Target, verdict};
 use crate::checks::Witness;
 
@@ -26,10 +28,10 @@ pub enum Denied {
 }
 
 /// Under each id, the transaction that is open; and how long each log is.
-#[derive(Default)]
 pub struct Coordinator {
     open: BTreeMap<usize, Open>,
     lengths: BTreeMap<Target, usize>,
+    pub counts: CountsLog,
 }
 
 #[derive(Default)]
@@ -41,6 +43,15 @@ struct Open {
 }
 
 impl Coordinator {
+    /// `counts` is what a reader is shown of the counts that transactions store.
+    pub fn new(counts: Memory) -> Self {
+        Coordinator {
+            open: BTreeMap::new(),
+            lengths: BTreeMap::new(),
+            counts: CountsLog::new(counts),
+        }
+    }
+
     /// The id is taken: its open transaction is aborted, and who had the id before is fenced.
     pub fn init(&mut self, id: usize) -> Producer {
         let open = self.open.entry(id).or_default();
@@ -49,6 +60,7 @@ impl Coordinator {
             epoch,
             ..Open::default()
         };
+        self.counts.decide(id, false);
         Producer { id, epoch }
     }
 
@@ -63,6 +75,7 @@ impl Coordinator {
     pub fn is_open(&self, id: usize) -> bool {
         let open = self.open.get(&id);
         open.is_some_and(|open| !open.entries.is_empty() || !open.offsets.is_empty())
+            || self.counts.is_open(id)
     }
 
     /// How long the log is by one more record: its place.
@@ -111,6 +124,12 @@ impl Kafka {
         Ok(())
     }
 
+    pub fn store_counts(&mut self, producer: Producer, changes: Vec<Change>) -> Result<(), Denied> {
+        self.transactions.of(producer)?;
+        self.transactions.counts.append(producer.id, changes);
+        Ok(())
+    }
+
     pub fn commit_transaction(
         &mut self,
         producer: Producer,
@@ -120,6 +139,9 @@ impl Kafka {
         let (entries, offsets) = (take(&mut open.entries), take(&mut open.offsets));
         for (place, entry) in entries {
             witness.seen(&entry, place);
+        }
+        if let Some(states) = self.transactions.counts.decide(producer.id, true) {
+            witness.stored(self, &states);
         }
         for (partition, offset) in offsets {
             witness.committed(self, partition, offset);
@@ -132,6 +154,7 @@ impl Kafka {
         let open = self.transactions.of(producer)?;
         open.entries.clear();
         open.offsets.clear();
+        self.transactions.counts.decide(producer.id, false);
         Ok(())
     }
 }
