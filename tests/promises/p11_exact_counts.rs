@@ -5,7 +5,7 @@ use greenroom::generator::{Generator, Kind, Profile};
 use rdkafka::Message;
 use serde_json::Value;
 
-use crate::harness::{Broker, Pipes, Redis, Service, Settings, Topics, eventually, feed};
+use crate::harness::{Broker, Evidence, Pipes, Redis, Service, Settings, Topics, eventually, feed};
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 40_000;
@@ -116,6 +116,12 @@ fn assert_together(topics: &Topics, pipes: &Pipes, settings: &Settings) {
     assert_eq!(counted, committed);
 }
 
+fn exactly_once(settings: Settings) -> Settings {
+    settings
+        .with("GREENROOM_DELIVERY", "exactly-once")
+        .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "10000")
+}
+
 /// Counts are in the transaction of the results and offsets that they belong to.
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
@@ -123,10 +129,7 @@ fn p12_counts_end_where_the_offsets_do_through_kill_9() {
     let broker = Broker::shared();
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
-    let settings = settings(broker, &pipes)
-        .with("GREENROOM_DELIVERY", "exactly-once")
-        .with("GREENROOM_INSTANCE", "mortal")
-        .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "5000");
+    let settings = exactly_once(settings(broker, &pipes));
     let together = || assert_together(&topics, &pipes, &settings);
     live_and_die(&topics, &pipes, &settings, || {}, together);
     assert_together(&topics, &pipes, &settings);
@@ -160,6 +163,77 @@ fn p11_counts_in_redis_are_exact_after_kill_9_of_either() {
     };
     live_and_die(&topics, &pipes, &settings, restart, || {});
     assert_exact(&topics, &pipes, &settings);
+}
+
+/// An instance is frozen with results written and counts in its hands, until the group has given its
+/// partitions to another, which does them all. Then it goes on.
+fn freeze(topics: &Topics, pipes: &Pipes, settings: impl Fn() -> Settings, interval: &str) {
+    fill(topics, pipes, RECORDS);
+    let zombie = settings().with("GREENROOM_INSTANCE", "zombie");
+    let zombie = zombie.with("GREENROOM_COMMIT_INTERVAL", interval);
+    let mut zombie = Service::start(&zombie);
+    eventually("results of which nothing is committed", || {
+        zombie.signal("STOP");
+        let committed = topics.committed(&pipes.group, &pipes.input);
+        let caught = topics.written(&pipes.output) > committed + 1000;
+        if !caught {
+            zombie.signal("CONT");
+        }
+        caught
+    });
+    let heir = settings().with("GREENROOM_INSTANCE", "heir");
+    let _heir = Service::start(&heir);
+    eventually("all to be committed", || {
+        topics.committed(&pipes.group, &pipes.input) == RECORDS as i64
+    });
+    assert_exact(topics, pipes, &heir);
+
+    zombie.signal("CONT");
+    eventually("it to notice", || {
+        zombie.log().contains("partitions were lost")
+    });
+    // Whatever it still had to write or to store is written and stored by then.
+    assert_eq!(zombie.terminate().code(), Some(0));
+    assert_eq!(
+        topics.committed_each(&pipes.group, &pipes.input),
+        topics.ends(&pipes.input)
+    );
+    assert_exact(topics, pipes, &heir);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p11_a_zombie_commits_nothing_and_changes_no_count_in_kafka() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    freeze(&topics, &pipes, || settings(broker, &pipes), "1m");
+}
+
+#[test]
+#[ignore = "needs Java, Maven and redis-server; run: cargo test --test promises -- --ignored"]
+fn p11_a_zombie_commits_nothing_and_changes_no_count_in_redis() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let redis = Redis::start();
+    let settings = || {
+        settings(broker, &pipes)
+            .with("GREENROOM_COUNTS_STORE", "redis")
+            .with("REDIS_URL", &redis.url(""))
+    };
+    freeze(&topics, &pipes, settings, "1m");
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p12_a_zombie_changes_no_count_by_its_transaction() {
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes::lay(&topics, PARTITIONS);
+    let settings = || exactly_once(settings(broker, &pipes));
+    freeze(&topics, &pipes, settings, "4s");
+    Evidence::gather(&topics, &pipes).assert_no_duplicate();
 }
 
 #[test]
