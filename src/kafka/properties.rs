@@ -157,6 +157,14 @@ pub fn log_writer(settings: &Settings) -> ClientConfig {
 /// wants a group's name all the same.
 pub fn reader(settings: &Settings) -> ClientConfig {
     let mut config = base(settings);
+    set(
+        &mut config,
+        [
+            ("fetch.queue.backoff.ms", "1"),
+            // A broker says that the end is reached only when it has waited for more.
+            ("fetch.wait.max.ms", "10"),
+        ],
+    );
     apply(&mut config, &settings.consumer_properties);
     set(
         &mut config,
