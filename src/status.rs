@@ -36,6 +36,7 @@ pub struct Status {
     /// Rejected records by error type, since the process began.
     pub rejections: BTreeMap<String, u64>,
     pub transactions: Transactions,
+    pub store: StoreStatus,
     /// The partitions that this instance owns now.
     pub partitions: Vec<PartitionStatus>,
     pub actors: Vec<ActorStatus>,
@@ -77,6 +78,19 @@ pub struct Transactions {
     pub ended: BTreeMap<String, u64>,
     /// How old the open one is; 0 where there is none.
     pub open_seconds: f64,
+}
+
+/// The counts' store, as this instance meets it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StoreStatus {
+    /// Times that counts were stored, since the process began; by transactions too.
+    pub writes: u64,
+    /// Tries that failed.
+    pub failures: u64,
+    /// For how long it has not answered; 0 where it does.
+    pub away_seconds: f64,
+    /// While stored counts are being loaded, how much of the store is read, from 0 to 1.
+    pub restored: Option<f64>,
 }
 
 /// A partition that this instance owns.

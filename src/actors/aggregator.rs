@@ -134,7 +134,7 @@ impl Aggregator {
         let changes = self.tally().changes();
         if let Some(changes) = changes {
             let me = ctx.address();
-            self.wiring.books.keeper.save(changes, move |saved| {
+            self.wiring.books.save(changes, move |saved| {
                 // Fails where the actor is gone: its successor loads what was saved.
                 let _ = me.try_send(Stored(saved));
             });

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::counts::{Carried, Changelog, Draft, Keeper, States, Store, StoreError, Storing, Tally};
+use crate::counts::{
+    Carried, Change, Changelog, Draft, Keeper, Saved, States, Store, StoreError, Storing, Tally,
+};
 use crate::flow::End;
 use crate::status::{Board, Latch};
 
@@ -18,6 +20,7 @@ pub struct Books {
     /// That of the aggregator of the day: an abandoned one goes on with its own.
     tally: Arc<ArcSwap<Mutex<Tally>>>,
     pub(super) keeper: Keeper,
+    board: Board,
     /// Where transactions store counts, not the keeper.
     carried: Option<Carried>,
 }
@@ -51,6 +54,7 @@ impl Books {
             topics: topics.into(),
             tally: Arc::default(),
             keeper: Keeper::start(store, watch(board.clone()))?,
+            board: board.clone(),
             carried,
         };
         books.begin();
@@ -66,6 +70,19 @@ impl Books {
         let tally = Arc::new(Mutex::new(Tally::new(&self.topics, storing)));
         self.tally.store(tally.clone());
         tally
+    }
+
+    /// Has the keeper save changes; the answers are in order.
+    pub(super) fn save(
+        &self,
+        changes: Vec<Change>,
+        then: impl FnOnce(Vec<Saved>) + Send + 'static,
+    ) {
+        let board = self.board.clone();
+        self.keeper.save(changes, move |saved| {
+            board.store_written();
+            then(saved);
+        });
     }
 
     /// The topic that the producer's transactions store counts in, if they do.
@@ -87,6 +104,7 @@ impl Books {
     pub(super) fn stored(&self, ends: &[End], draft: Draft) {
         if let Some(carried) = &self.carried {
             carried.written(draft);
+            self.board.store_written();
             lock(&self.tally.load()).stored(ends);
         }
     }
@@ -102,7 +120,7 @@ pub(super) fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells log and readiness whether the store answers, the log only where that changes.
+/// Tells log, status and readiness whether the store answers, the log only where that changes.
 fn watch(board: Board) -> impl FnMut(Result<(), StoreError>) {
     let mut away = false;
     move |answer| match answer {
@@ -110,12 +128,14 @@ fn watch(board: Board) -> impl FnMut(Result<(), StoreError>) {
             if std::mem::take(&mut away) {
                 tracing::info!("the counts' store answers again");
             }
+            board.store_answered();
             board.ready(Latch::Store);
         }
         Err(error) => {
             if !std::mem::replace(&mut away, true) {
                 tracing::error!(%error, "counts cannot be stored; reading stops until they can");
             }
+            board.store_failed();
             board.not_ready(Latch::Store, error.to_string());
         }
     }

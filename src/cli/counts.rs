@@ -53,7 +53,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
 }
 
 fn read_store(setup: &Setup, store: CountsStore) -> Result<Snapshot, Failure> {
-    let states = store::open(setup).and_then(|mut store| store.load_all());
+    let states = store::open(setup, Box::new(drop)).and_then(|mut store| store.load_all());
     let (states, pipeline) = (states.map_err(running)?, setup.pipeline.name());
     let scope = format!("group {}", setup.pipeline.group());
     Ok(Snapshot::new(&scope, pipeline, store.name(), &states))

@@ -32,14 +32,18 @@ use edition::{Found, Key, Part, best};
 pub use editions::Draft;
 use editions::Editions;
 
-/// So many records are read within a second or two; how far it came is said of more only.
+/// So many records are read within a second or two; the log tells of more how far it came.
 const WORTH_SAYING: u64 = 100_000;
+
+/// Hears how much is read of what is being loaded, from 0 to 1, and None at the end.
+pub type Progress = Box<dyn FnMut(Option<f64>) + Send>;
 
 /// The Kafka store: the topic `<group>-counts`.
 pub struct Changelog {
     log: Log,
     pipeline: String,
     editions: Arc<Mutex<Editions>>,
+    progress: Progress,
 }
 
 /// A changelog's editions for whoever writes them in transactions of its own (P12). What is loaded
@@ -70,12 +74,13 @@ impl Carried {
 
 impl Changelog {
     /// Keeps the counts of a pipeline that runs as the settings' group.
-    pub fn new(settings: kafka::Settings, pipeline: &str) -> Self {
+    pub fn new(settings: kafka::Settings, pipeline: &str, progress: Progress) -> Self {
         let topic = Self::topic(&settings.group);
         Changelog {
             log: Log::new(settings, topic),
             pipeline: pipeline.to_owned(),
             editions: Arc::new(Mutex::new(Editions::new(pipeline))),
+            progress,
         }
     }
 
@@ -119,11 +124,15 @@ impl Changelog {
         let topic = self.log.topic().to_owned();
         let mut found: BTreeMap<TopicPartition, Found> = BTreeMap::new();
         let (mut records, mut strange, mut said) = (0_u64, 0_u64, 0);
-        let read = self.log.read(|key, value, tenths| {
+        (self.progress)(Some(0.0));
+        let read = self.log.read(|key, value, percent| {
             records += 1;
-            if tenths > said && records >= WORTH_SAYING {
-                said = tenths;
-                tracing::info!(topic, "{tenths}0 % of the stored counts are read");
+            if percent > said {
+                said = percent;
+                (self.progress)(Some(f64::from(percent) / 100.0));
+                if records >= WORTH_SAYING && percent % 10 == 0 {
+                    tracing::info!(topic, "{percent} % of the stored counts are read");
+                }
             }
             match read_entry(key, value) {
                 None => strange += 1,
@@ -138,6 +147,7 @@ impl Changelog {
                 Some(_) => {}
             }
         });
+        (self.progress)(None);
         read.map_err(|error| self.describe(&error))?;
         tracing::info!(
             topic,

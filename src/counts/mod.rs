@@ -25,7 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use accumulator::Accumulator;
-pub use changelog::{Carried, Changelog, Draft};
+pub use changelog::{Carried, Changelog, Draft, Progress};
 pub use keeper::Keeper;
 pub use memory::Memory;
 pub use redis::{PlainKeys, Redis};

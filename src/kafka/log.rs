@@ -114,7 +114,7 @@ impl Log {
     }
 
     /// Reads all that is committed of what is in the log now: each record's key and value, in
-    /// order, and how many tenths of the log are read with it.
+    /// order, and how many hundredths of the log are read with it.
     ///
     /// Waits until every transaction in it has ended, one way or the other. A reader is shown
     /// nothing behind the first that is open, whoever's it is: not even what was committed long
@@ -122,7 +122,7 @@ impl Log {
     ///
     /// # Errors
     /// Where the broker does not answer, or there is no such topic.
-    pub fn read(&mut self, mut each: impl FnMut(&[u8], Option<&[u8]>, i64)) -> Result<(), Error> {
+    pub fn read(&mut self, mut each: impl FnMut(&[u8], Option<&[u8]>, u8)) -> Result<(), Error> {
         let end = self.end()?;
         let client = reader(&properties::reader(&self.settings))?;
         let low = self.wait_until_decided(&client, end)?;
@@ -139,12 +139,9 @@ impl Log {
                 // librdkafka mends it, or nothing comes in time.
                 Some(Err(_)) => {}
                 Some(Ok(record)) => {
-                    let tenths = (record.offset() + 1 - low) * 10 / (end - low).max(1);
-                    each(
-                        record.key().unwrap_or_default(),
-                        record.payload(),
-                        tenths.min(10),
-                    );
+                    let percent = (record.offset() + 1 - low) * 100 / (end - low).max(1);
+                    let percent = u8::try_from(percent.min(100)).unwrap_or(100);
+                    each(record.key().unwrap_or_default(), record.payload(), percent);
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{ActorStatus, Histogram, Latch, PartitionStatus, State};
 
+mod store;
 mod watching;
 
 pub use watching::Figures;
@@ -109,6 +110,7 @@ struct Notes {
     transactions: BTreeMap<String, u64>,
     /// The uptime at which the open transaction began.
     transaction_opened: Option<Duration>,
+    store: store::Told,
     partitions: Vec<PartitionStatus>,
     actors: Option<Arc<dyn ActorSource>>,
 }
@@ -125,6 +127,7 @@ impl Default for Notes {
             rejected: BTreeMap::new(),
             transactions: BTreeMap::new(),
             transaction_opened: None,
+            store: store::Told::default(),
             partitions: Vec::new(),
             actors: None,
         }

@@ -37,6 +37,9 @@ pub fn at_work() -> Board {
     board.commit(false);
     board.transaction_opened();
     board.transaction_ended("committed");
+    board.store_written();
+    board.store_failed();
+    board.restored(Some(0.25));
     board.rebalanced();
     board.escalating("transformer-0 panicked too often");
     board.recovered();

@@ -17,7 +17,7 @@ fn the_status_has_the_documented_members_and_no_others() {
     assert_eq!(
         keys(&status),
         documented(
-            "version pipeline delivery state uptime_seconds records rejections transactions partitions actors last_error"
+            "version pipeline delivery state uptime_seconds records rejections transactions store partitions actors last_error"
         )
     );
     assert_eq!(
@@ -27,6 +27,10 @@ fn the_status_has_the_documented_members_and_no_others() {
     assert_eq!(
         keys(&status["transactions"]),
         documented("ended open_seconds")
+    );
+    assert_eq!(
+        keys(&status["store"]),
+        documented("writes failures away_seconds restored")
     );
     assert_eq!(
         keys(&status["partitions"][0]),

@@ -1,6 +1,7 @@
 //! P11: what every store of counts promises, asked of each of them.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -288,7 +289,7 @@ fn p10_redis_takes_a_user_and_tells_no_password() {
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn p11_the_kafka_store_conforms() {
     let settings = counts_topic();
-    conform(&|| Box::new(Changelog::new(settings.clone(), "logins")));
+    conform(&|| Box::new(changelog(&settings)));
 }
 
 #[test]
@@ -296,7 +297,7 @@ fn p11_the_kafka_store_conforms() {
 fn p11_the_kafka_store_deletes_what_it_has_replaced() {
     let settings = counts_topic();
     for round in 0..3 {
-        let mut store = Changelog::new(settings.clone(), "logins");
+        let mut store = changelog(&settings);
         load(&mut store, 0);
         for step in 0..4 {
             let end = round * 4 + step;
@@ -321,7 +322,7 @@ fn p11_the_kafka_store_deletes_what_it_has_replaced() {
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn p11_the_kafka_store_loads_what_lies_behind_an_open_transaction() {
     let settings = counts_topic();
-    let mut owner = Changelog::new(settings.clone(), "logins");
+    let mut owner = changelog(&settings);
     assert_eq!(load(&mut owner, 0), None);
     let stranger: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &settings.brokers)
@@ -341,6 +342,28 @@ fn p11_the_kafka_store_loads_what_lies_behind_an_open_transaction() {
     assert_eq!(save(&mut owner, change(0, None, 10)), Saved::Kept);
     // Nobody ends the stranger's transaction but the broker, when its time is over.
     assert_exact(load(&mut owner, 0), 10);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn the_kafka_store_tells_how_loading_goes_on() {
+    let settings = counts_topic();
+    let mut owner = changelog(&settings);
+    for end in 0..4 {
+        let base = (end > 0).then_some(end);
+        assert_eq!(save(&mut owner, change(0, base, end + 1)), Saved::Kept);
+    }
+    let (tell, told) = mpsc::channel();
+    let tell = move |share: Option<f64>| tell.send(share).expect("the test listens");
+    let mut heir = Changelog::new(settings, "logins", Box::new(tell));
+    assert_exact(load(&mut heir, 0), 4);
+    let told: Vec<_> = told.try_iter().collect();
+    let quarters = [0.0, 0.25, 0.5, 0.75, 1.0].map(Some);
+    assert_eq!(told, [&quarters[..], &[None]].concat());
+}
+
+fn changelog(settings: &kafka::Settings) -> Changelog {
+    Changelog::new(settings.clone(), "logins", Box::new(drop))
 }
 
 /// A new group's topic on the real broker, made as the service makes it.

@@ -56,6 +56,7 @@ impl Board {
             records: self.records(&notes),
             rejections: notes.rejected.clone(),
             transactions: self.transactions(&notes),
+            store: self.store(&notes.store),
             partitions: notes.partitions.clone(),
             actors,
             last_error: notes.last_error.clone(),
