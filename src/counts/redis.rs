@@ -211,8 +211,17 @@ fn describe(place: &str, error: &RedisError) -> StoreError {
         Some("NOTANUMBER") => "a key that the pipeline names as `redis_key` holds no whole number",
         Some("WRONGTYPE") => "a key that is to be written holds another type",
         Some(word) => word,
-        None if error.kind() == ErrorKind::Io => "it does not answer",
+        None if error.kind() == ErrorKind::Io => return away(place, error),
         None => error.category(),
     };
     StoreError(format!("Redis at {place}: {reason}"))
+}
+
+/// The one failure of a connection that the client has words for is a handshake's, and they are
+/// OpenSSL's: nothing was sent by then.
+fn away(place: &str, error: &RedisError) -> StoreError {
+    StoreError(match error.detail() {
+        Some(words) => format!("Redis at {place}: the TLS handshake failed: {words}"),
+        None => format!("Redis at {place}: it does not answer"),
+    })
 }

@@ -8,7 +8,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use greenroom::config::RedisUrl;
 use greenroom::counts::{
-    Accumulator, Change, Changelog, Delta, Memory, PartitionCounts, PlainKeys, Redis, Saved, Store,
+    Accumulator, Change, Changelog, Delta, Memory, PartitionCounts, PlainKeys, Redis, Saved,
+    Snapshot, Store,
 };
 use greenroom::kafka::{self, TopicPartition};
 
@@ -269,12 +270,23 @@ fn p11_plain_keys_in_redis_grow_with_the_same_change() {
     assert_exact(load(&mut store, 0), 20);
 }
 
+/// A user of its own, and nobody else.
+const ACL: [&str; 9] = [
+    "--user",
+    "default",
+    "off",
+    "--user",
+    "greenroom",
+    "on",
+    ">p@ss",
+    "~greenroom:*",
+    "+@all",
+];
+
 #[test]
 #[ignore = "needs redis-server; run: cargo test --test promises -- --ignored"]
 fn p10_redis_takes_a_user_and_tells_no_password() {
-    let acl = "--user default off --user greenroom on >p@ss ~greenroom:* +@all";
-    let acl: Vec<&str> = acl.split(' ').collect();
-    let server = harness::Redis::start_with(&acl);
+    let server = harness::Redis::start_with(&ACL);
     let mut store = redis(&server, "greenroom:p%40ss@", PlainKeys::new());
     assert_eq!(save(&mut store, change(0, None, 10)), Saved::Kept);
     for user in ["", "greenroom:wr0ng@"] {
@@ -283,6 +295,31 @@ fn p10_redis_takes_a_user_and_tells_no_password() {
         assert!(text.contains("127.0.0.1"), "{text}");
         assert!(!text.contains("wr0ng"), "{text}");
     }
+}
+
+/// As a user with a password, and only where it is who it says.
+#[test]
+#[ignore = "needs redis-server and openssl; run: cargo test --test promises -- --ignored"]
+fn p10_redis_is_asked_by_tls_for_its_certificate() {
+    let server = harness::Redis::start_secure(&ACL);
+    let mut store = redis(&server, "greenroom:p%40ss@", PlainKeys::new());
+    assert_eq!(save(&mut store, change(0, None, 10)), Saved::Kept);
+    let settings = harness::Settings::pipeline("logins")
+        .with("GREENROOM_GROUP_ID", "a:group")
+        .with("GREENROOM_COUNTS_STORE", "redis")
+        .with("REDIS_URL", &server.secure_url("greenroom:p%40ss@"));
+    let distrusted = settings.run(&["counts", "--json"]);
+    let text = String::from_utf8_lossy(&distrusted.stderr);
+    assert_eq!(distrusted.status.code(), Some(1), "{text}");
+    assert!(text.contains("certificate verify failed"), "{text}");
+    assert!(!text.contains("ss@"), "{text}");
+
+    let certificate = server.certificate();
+    let trusting = settings.with("SSL_CERT_FILE", &certificate.to_string_lossy());
+    let lines = trusting.call(&["counts", "--json"]);
+    let stored: Snapshot = serde_json::from_str(&lines[0]).expect("it is a snapshot");
+    assert_eq!(stored.partitions[0].next_offset, 10);
+    assert_eq!(stored.counts.at(&["processed_count"]), 10);
 }
 
 #[test]
