@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running, signals};
+use super::{Failure, Outcome, running, say, signals};
 use crate::web;
 
 pub fn command() -> Command {
@@ -65,7 +65,7 @@ async fn strike(addr: SocketAddr, token: &SecretString, every: Duration, count: 
         let path = format!("/api/actors/{actor}/restart");
         let (code, answer) = web::tell(addr, &path, token, "").map_err(running)?;
         match code {
-            202 => println!("{actor}: {}", answer.trim_end()),
+            202 => say(format_args!("{actor}: {}", answer.trim_end()))?,
             // It ends already, or did between the two questions.
             404 | 409 => {}
             code => {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::json_line::JsonLine;
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running, start_log, store};
+use super::{Failure, Outcome, say, start_log, store};
 use crate::config::{self, Delivery};
 use crate::counts::{Accumulator, Changelog, Counts};
 use crate::flow::Partition;
@@ -64,7 +64,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
     match args.get_one::<String>("input") {
         Some(path) => results(&setup, path, now(args)?, args.get_flag("counts")),
         None => {
-            explain(&setup);
+            explain(&setup)?;
             if args.get_flag("broker") {
                 start_log(&setup.config.log)?;
                 return broker::look(&setup);
@@ -74,17 +74,18 @@ pub fn run(args: &ArgMatches) -> Outcome {
     }
 }
 
-fn explain(setup: &Setup) {
+fn explain(setup: &Setup) -> Outcome {
     for listed in &setup.config.listing {
-        println!("{listed}");
+        say(listed)?;
     }
-    println!();
+    say("")?;
     for line in setup.pipeline.explain() {
-        println!("{line}");
+        say(line)?;
     }
     if setup.config.flow.delivery == Delivery::ExactlyOnce {
-        println!("\n{}", what_exactly_once_asks(setup));
+        say(format_args!("\n{}", what_exactly_once_asks(setup)))?;
     }
+    Ok(())
 }
 
 fn what_exactly_once_asks(setup: &Setup) -> String {
@@ -126,10 +127,10 @@ fn results(setup: &Setup, path: &str, now: u64, counts: bool) -> Outcome {
     for (offset, line) in (0..).zip(input.split(b'\n')) {
         let line = line.map_err(unreadable)?;
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        desk.work(offset, line).map_err(running)?;
+        desk.work(offset, line)?;
     }
     if counts {
-        println!("{}", json!({"counts": desk.counted()}));
+        say(json!({"counts": desk.counted()}))?;
     }
     Ok(())
 }

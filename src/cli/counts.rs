@@ -3,7 +3,7 @@
 //! A durable store is read itself, for all members of the group; memory is a service's own, which
 //! is asked.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -89,12 +89,10 @@ fn layout(setup: &Setup, snapshot: &Snapshot) -> Result<Layout, Failure> {
     })
 }
 
-/// A reader that has seen enough, such as `head`, is no failure.
 fn print(lines: &[String]) -> Outcome {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}"));
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(running(error)),
-        _ => Ok(()),
+    for line in lines {
+        writeln!(out, "{line}")?;
     }
+    Ok(out.flush()?)
 }

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running};
+use super::{Failure, Outcome, running, say};
 use crate::web;
 
 pub fn command() -> Command {
@@ -26,7 +26,7 @@ pub fn run(args: &ArgMatches) -> Outcome {
         "/healthz"
     };
     let (code, text) = web::ask(addr, path).map_err(running)?;
-    println!("{text}");
+    say(text)?;
     if code == 200 {
         Ok(())
     } else {

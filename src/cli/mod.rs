@@ -4,6 +4,7 @@
 //! usage or settings: nothing was started, every mistake is named at once.
 
 use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Command;
@@ -35,6 +36,18 @@ enum Failure {
     Usage(Vec<String>),
     /// It failed while it ran.
     Running(String),
+    /// Whoever read what is printed, such as `head`, has seen enough: no failure to anybody.
+    Unread,
+}
+
+impl From<io::Error> for Failure {
+    /// That of writing to stdout.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Failure::Unread,
+            _ => running(error),
+        }
+    }
 }
 
 type Outcome = Result<(), Failure>;
@@ -56,7 +69,7 @@ pub fn main() -> ExitCode {
         _ => unreachable!("clap requires a command that it knows"),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
         Err(Failure::Running(reason)) => {
             tell(&reason);
             ExitCode::from(1)
@@ -105,6 +118,11 @@ fn with_settings(command: Command) -> Command {
 /// Where `RUST_LOG` cannot be read.
 fn start_log(log: &config::Log) -> Result<logs::Filter, Failure> {
     logs::init(log.format, &log.filter).map_err(|error| Failure::Usage(vec![error.to_string()]))
+}
+
+/// Writes a line to stdout.
+fn say(line: impl Display) -> Outcome {
+    Ok(writeln!(io::stdout(), "{line}")?)
 }
 
 fn running(error: impl Display) -> Failure {

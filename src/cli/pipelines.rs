@@ -1,8 +1,10 @@
 //! `greenroom pipelines`: what is shipped.
 
+use std::io::{self, Write};
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 use crate::pipeline::{PRESETS, Spec, guide, preset};
 
 pub fn command() -> Command {
@@ -22,22 +24,18 @@ pub fn command() -> Command {
 
 pub fn run(args: &ArgMatches) -> Outcome {
     if args.get_flag("guide") {
-        print!("{}", guide());
-        return Ok(());
+        return Ok(write!(io::stdout(), "{}", guide())?);
     }
     let Some(name) = args.get_one::<String>("name") else {
         for preset in PRESETS {
             let spec = Spec::parse(preset.toml, preset.name);
             let described = spec.as_ref().map_or("", |spec| spec.description());
-            println!("{:12} {described}", preset.name);
+            say(format_args!("{:12} {described}", preset.name))?;
         }
         return Ok(());
     };
     match preset(name) {
-        Some(preset) => {
-            print!("{}", preset.with_sample());
-            Ok(())
-        }
+        Some(preset) => Ok(write!(io::stdout(), "{}", preset.with_sample())?),
         None => {
             let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
             let allowed = names.join(", ");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::setup::{Key, Setup};
-use super::{Failure, Outcome, running};
+use super::{Failure, Outcome, running, say};
 use crate::config::{self, CountsStore};
 use crate::counts::Changelog;
 use crate::kafka::admin::{BROKERS_DEFAULT, TopicPlan};
@@ -77,8 +77,8 @@ fn tell<'a>(names: impl Iterator<Item = &'a str>, answers: &[Result<(), Code>]) 
     let mut failed = Vec::new();
     for (name, answer) in names.zip(answers) {
         match answer {
-            Ok(()) => println!("{name}: made"),
-            Err(Code::TopicAlreadyExists) => println!("{name}: was there"),
+            Ok(()) => say(format_args!("{name}: made"))?,
+            Err(Code::TopicAlreadyExists) => say(format_args!("{name}: was there"))?,
             Err(code) => failed.push(format!("{name}: {code}")),
         }
     }

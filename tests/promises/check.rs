@@ -1,5 +1,7 @@
 //! `greenroom check --broker`: what it finds, and what it says is missing.
 
+use std::process::Command;
+
 use crate::harness::{Broker, On, Pipes, Program, Right, Topics, grant};
 
 const KEY: (&str, &str) = ("GREENROOM_HASH_KEY", "0123456789abcdef0123456789abcdef");
@@ -136,4 +138,27 @@ fn check_names_the_broker_that_does_not_answer() {
         "{}",
         report.errors
     );
+}
+
+/// As with `greenroom pipelines | head -1`, but for certain.
+#[test]
+fn commands_end_quietly_when_nobody_reads_what_they_print() {
+    let commands: [&[&str]; 4] = [
+        &["pipelines"],
+        &["pipelines", "--guide"],
+        &["pipelines", "logins"],
+        &["check", "projection"],
+    ];
+    for args in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let ended = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .args(args)
+            .env_clear()
+            .stdout(writer)
+            .output()
+            .expect("the binary starts");
+        assert_eq!(ended.status.code(), Some(0), "{args:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{args:?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::preflight::unusable;
 use crate::cli::setup::Setup;
-use crate::cli::{Failure, Outcome, running};
+use crate::cli::{Failure, Outcome, running, say};
 use crate::config::CountsStore;
 use crate::counts::Changelog;
 use crate::kafka::{Admin, Class, Code, Error, Right, Rights};
@@ -27,9 +27,10 @@ pub fn look(setup: &Setup) -> Outcome {
         Class::Final(wrong) => running(format!("{brokers}: {error}: {wrong}")),
         _ => running(format!("no broker answers at {brokers}: {error}")),
     })?;
-    println!("\nbrokers {brokers}");
+    say(format_args!("\nbrokers {brokers}"))?;
     for finding in &findings {
-        println!("{}: {}", finding.subject, finding.lines().join(", "));
+        let lines = finding.lines().join(", ");
+        say(format_args!("{}: {lines}", finding.subject))?;
     }
     let wrong: Vec<String> = findings.into_iter().flat_map(|found| found.wrong).collect();
     if wrong.is_empty() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::setup::Setup;
-use super::{Failure, Outcome, running, service, signals, start_log, store};
+use super::{Failure, Outcome, running, say, service, signals, start_log, store};
 use crate::config::{self, CountsStore, Host, PipelineFile, Sources};
 use crate::counts::Changelog;
 use crate::kafka::EmbeddedBroker;
@@ -156,7 +156,7 @@ async fn play(setup: &Setup, log: Filter, wish: Wish) -> Result<Report, Failure>
     let exporter = service::exporter(setup, &board)?;
     let address = listen(setup, &service::sources(setup, &board, &books, log))?;
     if let Some(address) = address {
-        println!("status page: http://{address}");
+        say(format_args!("status page: http://{address}"))?;
     }
     let brokers = setup.kafka().brokers;
     let reader = Reader::start(&brokers, topics(setup)).map_err(running)?;
@@ -253,9 +253,9 @@ fn plan(setup: &Setup, wish: Wish, board: &Board, books: &Books) -> Plan {
 
 fn conclude(report: &Report, wish: Wish) -> Outcome {
     let mut out = io::stdout().lock();
-    writeln!(out, "\n{report}").map_err(running)?;
+    writeln!(out, "\n{report}")?;
     if wish.json {
-        writeln!(out, "{}", report.to_json()).map_err(running)?;
+        writeln!(out, "{}", report.to_json())?;
     }
     if report.nothing_lost() {
         Ok(())
