@@ -25,6 +25,8 @@ const ACKNOWLEDGEMENT: Duration = Duration::from_secs(30);
 /// So often it is asked whether the transactions that are open in a log have ended. They take a
 /// few milliseconds, unless who wrote them is gone.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// What fails, in the words of an error.
+const READ: &str = "reading a log";
 
 /// One record: its key, and its value or a tombstone.
 pub type Entry = (Vec<u8>, Option<Vec<u8>>);
@@ -168,8 +170,6 @@ impl Log {
         }
     }
 }
-
-const READ: &str = "reading a log";
 
 fn failed(error: KafkaError) -> Error {
     Error::from_kafka(READ, error)

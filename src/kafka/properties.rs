@@ -140,8 +140,9 @@ pub fn producer(settings: &Settings) -> ClientConfig {
         (settings.budget / 1024).max(10_000).to_string(),
     );
     if settings.transactional_id.is_some() {
-        // Entries of a log may be in its transactions.
-        config.set("message.max.bytes", LARGEST_ENTRY.to_string());
+        // Entries of a log may be in its transactions, if they fit the queue.
+        let largest = LARGEST_ENTRY.min(kbytes * 1024);
+        config.set("message.max.bytes", largest.to_string());
     }
     config
 }
@@ -440,8 +441,17 @@ mod tests {
         assert_eq!(config.get("transactional.id"), Some("g-i"));
         assert_eq!(config.get("socket.timeout.ms"), Some("10000"));
         assert_eq!(config.get("message.timeout.ms"), None);
-        let largest = config.get("message.max.bytes").expect("it is set").parse();
-        assert_eq!(largest, Ok(LARGEST_ENTRY), "counts fit");
+        let largest = |config: &ClientConfig| config.get("message.max.bytes").unwrap().parse();
+        assert_eq!(largest(&config), Ok(LARGEST_ENTRY), "counts fit");
+        let small = Settings {
+            budget: 4 << 20,
+            ..settings.clone()
+        };
+        assert_eq!(
+            largest(&producer(&small)),
+            Ok(2 << 20),
+            "what fits the queue"
+        );
         settings.producer_properties = vec![pair("transaction.timeout.ms", "5000")];
         let config = producer(&settings);
         assert_eq!(config.get("socket.timeout.ms"), Some("5000"));

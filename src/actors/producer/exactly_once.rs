@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!   records ─▶ transaction ──close──▶ all acknowledged ──Whole──▶ consumer: all counted, ours?
-//!                  ▲                                                  │
-//!                  └── next ◀──Committed── counts, offsets, commit ◀──Allow┘
+//!                  ▲                                                        │
+//!                  └── next ◀──Committed── counts, offsets, commit ◀──Allow─┘
 //! ```
 //!
 //! The client waits for brokers here, on the actor's own thread: while a transaction ends, nothing
@@ -34,7 +34,7 @@ pub struct Terms {
     /// Input topics; a partition's topic is an index into them.
     pub inputs: Vec<String>,
     pub books: Books,
-    /// The index of the counts' topic among the client's.
+    /// The index of the counts' topic among the client's, if it has one.
     pub counts: usize,
     /// A transaction that lasts longer is aborted, before the broker does it.
     pub longest: Duration,
