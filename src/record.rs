@@ -91,6 +91,13 @@ impl Records {
         }
     }
 
+    /// Gives back what was taken too much for records that nobody made room for: buffers grow by
+    /// doubling.
+    pub fn shrink_to_fit(&mut self) {
+        self.buffer.shrink_to_fit();
+        self.headers.shrink_to_fit();
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

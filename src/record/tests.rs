@@ -78,3 +78,15 @@ fn several_traceparents_say_nothing() {
     assert_eq!(read(&[b"one"]), Some(b"one".to_vec()));
     assert_eq!(read(&[b"one", b"two"]), None);
 }
+
+#[test]
+fn p4_headers_leave_no_room_behind() {
+    let mut records = Records::with_capacity(3, 6);
+    for offset in 0..3 {
+        records.push(offset, None, None, Some(b"{}"));
+        records.push_header(b"name", Some(b"value"));
+    }
+    records.shrink_to_fit();
+    // A copy has no room to spare.
+    assert_eq!(records.bytes(), records.clone().bytes());
+}
