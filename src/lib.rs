@@ -4,6 +4,7 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod counts;
+pub mod failpoint;
 pub mod flow;
 pub mod generator;
 pub mod kafka;

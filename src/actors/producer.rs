@@ -8,6 +8,7 @@ use super::messages::{Allow, Close, DeadLetters, Fence, Processed, Summary};
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Complaints, Fences};
+use crate::failpoint::{self, Stage};
 use crate::flow::outbox::{Outbox, Ticket};
 use crate::flow::{Refusal, Report};
 use crate::kafka::{self, Class, ClientError, NewRecord, Receipt, SendError, Tag};
@@ -171,7 +172,9 @@ impl Producer {
             let begun = unix_nanos();
             next.batch.log().pass(next.kind.handed(), || begun);
             committer.sending(next.batch);
+            failpoint::before(Stage::Produce);
             let (upto, stopped) = send_piece(client, &self.wiring.topics, &next);
+            failpoint::after(Stage::Produce);
             self.outbox.begun(ticket, begun);
             self.outbox.handed(ticket, upto);
             match stopped {

@@ -8,6 +8,7 @@ use super::messages::{Counted, Processed, Rejected, RejectedRecord, Work};
 use super::sabotage::{Poison, Sabotage};
 use super::{Aggregator, ErrorRouter, Producer};
 use crate::counts::{Accumulator, Delta};
+use crate::failpoint::{self, Stage};
 use crate::flow::intake::Dispatch;
 use crate::flow::{Batch, Bench, Outcomes, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
@@ -267,8 +268,12 @@ impl Handler<Work> for Transformer {
         let bench = self.wiring.bench.clone();
         bench.take_up(dispatch.clone());
         let begun = self.clock.now();
+        failpoint::before(Stage::Transform);
         match self.work(&dispatch) {
-            Some(results) => self.hand_on(&dispatch, results),
+            Some(results) => {
+                failpoint::after(Stage::Transform);
+                self.hand_on(&dispatch, results);
+            }
             None => drop(self.counts.take()),
         }
         bench.put_down(incarnation);

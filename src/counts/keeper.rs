@@ -8,6 +8,7 @@ use std::{io, thread};
 
 use super::PartitionCounts;
 use super::store::{Change, Saved, Store, StoreError};
+use crate::failpoint::{self, Stage};
 use crate::kafka::TopicPartition;
 
 /// Waits between two tries: the first, and the longest they double up to.
@@ -131,7 +132,10 @@ impl<W: FnMut(Result<(), StoreError>)> Desk<W> {
 
     fn carry_out(&mut self, job: Job) -> Result<(), Abandoned> {
         match job {
-            Job::Save(changes, then) => then(self.insist(|store| store.save(&changes))?),
+            Job::Save(changes, then) => {
+                let save = || self.insist(|store| store.save(&changes));
+                then(failpoint::around(Stage::CountWrite, save)?);
+            }
             Job::Load(partition, then) => self.load((partition, then))?,
         }
         Ok(())

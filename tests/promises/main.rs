@@ -6,6 +6,8 @@
 mod check;
 mod counts;
 mod documents;
+#[cfg(debug_assertions)] // a release knows no failpoints
+mod failpoints;
 mod harness;
 mod kafka_room;
 mod p02_membership;

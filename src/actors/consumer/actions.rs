@@ -2,6 +2,7 @@
 
 use super::reading::{Reading, reason};
 use crate::actors::messages::{Allow, Restore, Work};
+use crate::failpoint::{self, Stage};
 use crate::flow::{Action, Partition};
 use crate::kafka::TopicPartition;
 use crate::supervision::unix_nanos;
@@ -68,6 +69,7 @@ impl Reading {
 
     /// A commit that cannot even be asked for is one that was refused.
     fn commit(&mut self, offsets: &[(Partition, i64)]) {
+        failpoint::before(Stage::Commit);
         self.committing_since = unix_nanos();
         if let Err(error) = self.client.commit(&self.named(offsets)) {
             tracing::warn!(%error, "nothing could be committed; it is tried again");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::reading::{Reading, partition, reason};
 use crate::actors::messages::Hurry;
+use crate::failpoint::{self, Stage};
 use crate::flow::Partition;
 use crate::kafka::{
     self, Class, ClientError, Code, Committed, ControlEvent, PartitionError, TopicPartition,
@@ -125,6 +126,7 @@ impl Reading {
         if let Some(code) = failed {
             tracing::warn!(?code, "a commit was refused; it is tried again");
         } else {
+            failpoint::after(Stage::Commit);
             // Whatever the broker refused before, it takes us now.
             self.wiring.board.ready(Latch::Group);
         }

@@ -7,6 +7,7 @@ use super::waiting::Waiting;
 use super::{Drain, Wiring};
 use crate::actors::Complaints;
 use crate::actors::messages::{Close, Hurry};
+use crate::failpoint::{self, Stage};
 use crate::flow::{Intake, Partition, Report, Stalls};
 use crate::kafka;
 use crate::status::{Latch, Operation};
@@ -158,6 +159,7 @@ impl Reading {
     fn read(&mut self) -> Result<(), String> {
         let mut broken = Vec::new();
         let (limits, tracer) = (&self.wiring.limits, &self.wiring.tracer);
+        failpoint::before(Stage::Poll);
         let begun = unix_nanos();
         let fetch = self
             .client
@@ -177,6 +179,7 @@ impl Reading {
         drop(fetch);
         // Nothing waited before: nothing more is read then.
         if !self.waiting.is_empty() {
+            failpoint::after(Stage::Poll);
             let took = Duration::from_nanos(ended.saturating_sub(begun));
             self.wiring.board.operated(Operation::Poll, took);
         }

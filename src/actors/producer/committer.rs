@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::actors::reports::Reports;
+use crate::failpoint::{self, Stage};
 use crate::flow::{Batch, Outbox, Report};
 use crate::kafka::{self, ClientError, Membership};
 
@@ -70,7 +71,8 @@ pub trait Committer {
     /// # Errors
     /// Not all of it was sent within the bound.
     fn finish(&mut self, client: &kafka::Producer, bound: Duration) -> Result<(), String> {
-        client.flush(bound).map_err(|error| error.to_string())
+        let flushed = failpoint::around(Stage::Flush, || client.flush(bound));
+        flushed.map_err(|error| error.to_string())
     }
 }
 

@@ -16,6 +16,7 @@ use super::committer::{Committer, Progress};
 use crate::actors::books::Books;
 use crate::actors::reports::Reports;
 use crate::counts::Draft;
+use crate::failpoint::{self, Stage};
 use crate::flow::transaction::{Ended, Step};
 use crate::flow::{Batch, End, Outbox, Partition, Report, Transaction};
 use crate::kafka::{
@@ -96,12 +97,14 @@ impl ExactlyOnce {
             Step::SendOffsets(offsets) => {
                 let membership = self.membership.as_ref();
                 let membership = membership.expect("no commit is allowed without one");
-                client.send_offsets(&self.named(offsets), membership, CALL)
+                failpoint::around(Stage::SendOffsets, || {
+                    client.send_offsets(&self.named(offsets), membership, CALL)
+                })
             }
             Step::Commit => {
                 // All records of batches are acknowledged; a summary may not be yet.
-                let _ = client.flush(CALL);
-                client.commit_transaction(CALL)
+                let _ = failpoint::around(Stage::Flush, || client.flush(CALL));
+                failpoint::around(Stage::Commit, || client.commit_transaction(CALL))
             }
             Step::Abort => client.abort_transaction(CALL),
             Step::Ask(transaction, ends) => {
@@ -128,7 +131,9 @@ impl ExactlyOnce {
             },
             remedy: Remedy::Abort,
         })?;
-        client.send_entries(self.terms.counts, &self.draft.entries, CALL)
+        failpoint::around(Stage::CountWrite, || {
+            client.send_entries(self.terms.counts, &self.draft.entries, CALL)
+        })
     }
 
     fn ended(

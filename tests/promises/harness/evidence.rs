@@ -1,6 +1,6 @@
 //! What went in against what came out: input, output and dead-letter topics, read back whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
@@ -172,22 +172,29 @@ impl Evidence {
         assert_eq!(twice, 0, "inputs with more than one result");
     }
 
-    /// P2: without their repetitions, the outputs of an input partition are in its order, within
-    /// each output partition.
+    /// P2: without their repetitions, the results of an input partition are in its order, within
+    /// each partition of a topic.
     pub fn assert_in_order(&self) {
-        let mut seen = HashMap::new();
-        let mut last: BTreeMap<(i32, i32), i64> = BTreeMap::new();
-        for record in &self.outputs {
-            let id = id_of(record).expect("a header passes through");
-            if seen.insert(id, ()).is_some() {
-                continue;
-            }
-            let lane = (record.partition(), id.0);
-            let before = last.insert(lane, id.1);
-            assert!(
-                before < Some(id.1),
-                "{id:?} came after {before:?} in {lane:?}"
-            );
+        assert_in_order(&self.outputs);
+        assert_in_order(&self.dead_letters);
+    }
+}
+
+/// The same for the records of one topic.
+pub fn assert_in_order(records: &[OwnedMessage]) {
+    let mut seen = HashSet::new();
+    let mut last: BTreeMap<(i32, i32), i64> = BTreeMap::new();
+    for record in records {
+        let id = id_of(record).expect("a header passes through");
+        if !seen.insert(id) {
+            continue;
         }
+        let lane = (record.partition(), id.0);
+        let before = last.insert(lane, id.1);
+        let topic = record.topic();
+        assert!(
+            before < Some(id.1),
+            "{topic}: {id:?} came after {before:?} in {lane:?}"
+        );
     }
 }

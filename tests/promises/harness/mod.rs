@@ -31,7 +31,9 @@ use rand::distr::{Alphanumeric, SampleString};
 
 pub use broker::{Broker, USER};
 pub use collector::{Collector, Span, settings_of_traces};
-pub use evidence::{End, Evidence, ID, Id, feed, feed_transaction, id_of, pour, read_id};
+pub use evidence::{
+    End, Evidence, ID, Id, assert_in_order, feed, feed_transaction, id_of, pour, read_id,
+};
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
 pub use program::Program;

@@ -24,6 +24,7 @@ pub struct Service {
 }
 
 /// How a [`Service`] is to be started.
+#[derive(Clone)]
 pub struct Settings {
     environment: Vec<(String, String)>,
 }

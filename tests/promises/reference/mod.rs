@@ -20,11 +20,14 @@ mod tests;
 mod time;
 mod validated;
 
-use counts::Counts;
 use expected::Expected;
 use json::{Broken, Object};
+use rdkafka::Message;
+use rdkafka::message::OwnedMessage;
 
 use crate::harness::Settings;
+
+pub use counts::Counts;
 
 /// A preset, as those who read its topics know it.
 pub struct Preset {
@@ -69,6 +72,15 @@ impl Preset {
             _ => settings,
         }
     }
+}
+
+/// What `logins` counts of these records, each once.
+pub fn counts_of_logins(inputs: &[OwnedMessage]) -> Counts {
+    let mut counts = Counts::default();
+    for input in inputs {
+        let _ = (logins::PRESET.rules)(input.payload(), &mut counts);
+    }
+    counts
 }
 
 const INPUT: &str = "user-login";

@@ -1,7 +1,5 @@
 //! A Kafka of its own for one preset, with the topics that its description names.
 
-use std::collections::{HashMap, HashSet};
-
 use chrono::{DateTime, Utc};
 use rdkafka::message::{Header, Headers as _, Message, OwnedMessage};
 
@@ -11,7 +9,7 @@ use super::counts::Counts;
 use super::edges::Mixture;
 use super::results::Results;
 use super::{INPUT, Preset};
-use crate::harness::{Broker, Service, Settings, Topics, eventually, id_of, pour};
+use crate::harness::{Broker, Service, Settings, Topics, assert_in_order, eventually, pour};
 
 const RECORDS: usize = 20_000;
 const PARTITIONS: i32 = 4;
@@ -97,20 +95,6 @@ impl Stage {
             .expect("the last summary is published at the end");
         let value = serde_json::from_slice(last.payload().expect("a summary has a value"));
         Some(Counts::read(&value.expect("a summary is JSON")))
-    }
-}
-
-/// P2: the first results of an input partition are in its order, in each partition of a topic.
-fn assert_in_order(records: &[OwnedMessage]) {
-    let mut last: HashMap<(i32, i32), i64> = HashMap::new();
-    let mut seen = HashSet::new();
-    for record in records {
-        let (partition, offset) = id_of(record).expect("a header passes through");
-        if seen.insert((partition, offset)) {
-            let before = last.insert((record.partition(), partition), offset);
-            let topic = record.topic();
-            assert!(before < Some(offset), "{topic}: {offset} after {before:?}");
-        }
     }
 }
 
