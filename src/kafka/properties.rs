@@ -103,6 +103,10 @@ pub fn producer(settings: &Settings) -> ClientConfig {
     let mut config = base(settings);
     if settings.transactional_id.is_some() {
         config.set(TRANSACTION_TIMEOUT, "60000");
+        // Where the group's coordinator dies, librdkafka's send_offsets_to_transaction may wait,
+        // beyond any bound, until some connection comes or goes: for as long as that broker is
+        // away. While it waits the others are idle, so one of them goes soon.
+        config.set("connections.max.idle.ms", "4000");
     }
     set(
         &mut config,
@@ -440,6 +444,7 @@ mod tests {
         let config = producer(&settings);
         assert_eq!(config.get("transactional.id"), Some("g-i"));
         assert_eq!(config.get("socket.timeout.ms"), Some("10000"));
+        assert_eq!(config.get("connections.max.idle.ms"), Some("4000"));
         assert_eq!(config.get("message.timeout.ms"), None);
         let largest = |config: &ClientConfig| config.get("message.max.bytes").unwrap().parse();
         assert_eq!(largest(&config), Ok(LARGEST_ENTRY), "counts fit");
