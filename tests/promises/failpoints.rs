@@ -4,9 +4,10 @@ use std::os::unix::process::ExitStatusExt;
 
 use clap::ValueEnum;
 use greenroom::failpoint::{Moment, Stage};
-use greenroom::generator::{Generator, Kind, Profile};
 
-use crate::harness::{Broker, Evidence, Pipes, Redis, Service, Settings, Topics, eventually, feed};
+use crate::harness::{
+    Broker, Evidence, Pipes, Redis, Service, Settings, Topics, eventually, feed_mixed,
+};
 use crate::p11_exact_counts::assert_exact;
 
 const KILLED: Option<i32> = Some(9);
@@ -34,8 +35,6 @@ struct Walk<'a> {
     settings: Settings,
     topics: Topics,
     pipes: Pipes,
-    usual: Generator,
-    hostile: Generator,
 }
 
 impl<'a> Walk<'a> {
@@ -55,12 +54,10 @@ impl<'a> Walk<'a> {
             settings: counts(settings),
             topics,
             pipes,
-            usual: Generator::new(Profile::new(Kind::Usual, 1)),
-            hostile: Generator::new(Profile::new(Kind::Hostile, 2)),
         }
     }
 
-    fn die_at_each(&mut self) {
+    fn die_at_each(&self) {
         for stage in Stage::value_variants() {
             for moment in Moment::value_variants() {
                 match passage(self.delivery, *stage) {
@@ -72,7 +69,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn die_at_work(&mut self, stage: Stage, moment: Moment) {
+    fn die_at_work(&self, stage: Stage, moment: Moment) {
         let number = match (stage, moment) {
             // Until it has partitions it polls for nothing, every 25 ms.
             (Stage::Poll, Moment::Before) => 100,
@@ -88,10 +85,10 @@ impl<'a> Walk<'a> {
         assert_eq!(ended.and_then(|status| status.signal()), KILLED);
     }
 
-    fn die_at_the_end(&mut self, stage: Stage, moment: Moment) {
+    fn die_at_the_end(&self, stage: Stage, moment: Moment) {
         self.feed();
         let mut service = self.start_armed(stage, moment, 1);
-        self.wait_for_all();
+        self.topics.wait_for_all(&self.pipes);
         assert_eq!(service.terminate().signal(), KILLED);
     }
 
@@ -101,23 +98,15 @@ impl<'a> Walk<'a> {
         Service::start(&self.settings.clone().with("FAILPOINT", &failpoint))
     }
 
-    fn feed(&mut self) {
-        feed(&self.topics, &self.pipes, 36, &mut self.usual);
-        feed(&self.topics, &self.pipes, 4, &mut self.hostile);
-    }
-
-    fn wait_for_all(&self) {
-        let fed: i64 = self.topics.ends(&self.pipes.input).iter().sum();
-        eventually("all to be committed", || {
-            self.topics.committed(&self.pipes.group, &self.pipes.input) == fed
-        });
+    fn feed(&self) {
+        feed_mixed(&self.topics, &self.pipes, 40);
     }
 
     /// The last one lives, and finishes what the others have left.
-    fn end(mut self) -> Evidence {
+    fn end(self) -> Evidence {
         let mut service = Service::start(&self.settings);
         self.feed();
-        self.wait_for_all();
+        self.topics.wait_for_all(&self.pipes);
         assert_eq!(service.terminate().code(), Some(0));
         assert_exact(&self.topics, &self.pipes, &self.settings);
         let evidence = Evidence::gather(&self.topics, &self.pipes);
@@ -133,18 +122,14 @@ fn name(value: impl ValueEnum) -> String {
 }
 
 fn walk(delivery: &str) -> Evidence {
-    let mut walk = Walk::begin(delivery, |settings| settings);
+    let walk = Walk::begin(delivery, |settings| settings);
     walk.die_at_each();
     walk.end()
 }
 
 fn walk_with_redis(delivery: &str) -> Evidence {
     let redis = Redis::start();
-    let mut walk = Walk::begin(delivery, |settings| {
-        settings
-            .with("GREENROOM_COUNTS_STORE", "redis")
-            .with("REDIS_URL", &redis.url(""))
-    });
+    let walk = Walk::begin(delivery, |settings| settings.with_counts_in(&redis));
     walk.die_at_each();
     walk.end()
 }

@@ -12,8 +12,7 @@ use greenroom::supervision::Remedy;
 use greenroom::topology::Sabotage;
 
 use crate::harness::{
-    Broker, Evidence, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, feed, id_of,
-    noise, pour,
+    Broker, Lodger, Pipes, Service, Settings, Terms, Topics, eventually, feed, id_of, noise, pour,
 };
 use crate::storm::scaled;
 
@@ -67,55 +66,6 @@ fn p4_a_hung_workers_mailbox_keeps_no_credit() {
     lodger.move_out();
 }
 
-/// The input's broker lives on while the only one there is for the output is frozen: both are the
-/// same here, so reading stops too; what counts is that nothing is lost, nothing restarts, and
-/// membership is kept.
-#[test]
-#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
-fn storm_p4_an_outage_loses_nothing_restarts_nothing_and_ends_by_itself() {
-    outage("at-least-once");
-}
-
-#[test]
-#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
-fn storm_p4_p12_an_outage_in_a_transaction_doubles_nothing_either() {
-    outage("exactly-once").assert_no_duplicate();
-}
-
-fn outage(delivery: &str) -> Evidence {
-    let outage = Duration::from_secs(scaled(300).clamp(20, 300) as u64);
-    let mut broker = Broker::start(1);
-    let topics = Topics::of(&broker);
-    let pipes = Pipes::lay(&topics, 4);
-    let settings = Settings::logins(&broker, &pipes)
-        .with("GREENROOM_DELIVERY", delivery)
-        .with("GREENROOM_IN_FLIGHT_BYTES", "4MiB");
-    let mut usual = Generator::new(Profile::new(Kind::Usual, 4));
-    let service = Service::ready(&settings);
-    feed(&topics, &pipes, 100_000, &mut usual);
-    eventually("some records", || {
-        service.number("/records/produced") > 1000
-    });
-
-    broker.freeze(0);
-    // Nothing is waited for but the outage itself: its length is what is tested.
-    std::thread::sleep(outage);
-    broker.thaw(0);
-
-    eventually("the rest", || {
-        topics.committed(&pipes.group, &pipes.input) == 100_000
-    });
-    assert_bounded(&service);
-    let actors = service.status()["actors"].clone();
-    for actor in actors.as_array().expect("actors") {
-        assert_eq!(actor["restarts"], 0, "{actor}");
-    }
-    let evidence = Evidence::gather(&topics, &pipes);
-    evidence.assert_nothing_lost();
-    evidence.assert_in_order();
-    evidence
-}
-
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn storm_p4_a_backlog_is_worked_off_within_the_bound() {
@@ -146,7 +96,7 @@ fn wait_for(topics: &Topics, pipes: &Pipes, records: i64) {
     }
 }
 
-fn assert_bounded(service: &Service) {
+pub fn assert_bounded(service: &Service) {
     let peak = service.peak();
     eprintln!("{} MiB resident at most", peak / MIB);
     assert!(peak < BOUND, "{} MiB", peak / MIB);

@@ -49,11 +49,7 @@ fn live_and_die(
         after();
     }
     let mut service = Service::start(settings);
-    let fed: i64 = topics.ends(&pipes.input).iter().sum();
-    assert_eq!(fed, RECORDS as i64);
-    eventually("all to be committed", || {
-        topics.committed(&pipes.group, &pipes.input) == fed
-    });
+    topics.wait_for_all(pipes);
     assert_eq!(service.terminate().code(), Some(0));
 }
 
@@ -136,9 +132,7 @@ fn p11_counts_in_redis_are_exact_after_kill_9_of_either() {
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
     let mut redis = Redis::start();
-    let settings = settings(broker, &pipes)
-        .with("GREENROOM_COUNTS_STORE", "redis")
-        .with("REDIS_URL", &redis.url(""));
+    let settings = settings(broker, &pipes).with_counts_in(&redis);
     let restart = || {
         redis.kill();
         redis.launch();
@@ -199,11 +193,7 @@ fn p11_a_zombie_commits_nothing_and_changes_no_count_in_redis() {
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
     let redis = Redis::start();
-    let settings = || {
-        settings(broker, &pipes)
-            .with("GREENROOM_COUNTS_STORE", "redis")
-            .with("REDIS_URL", &redis.url(""))
-    };
+    let settings = || settings(broker, &pipes).with_counts_in(&redis);
     freeze(&topics, &pipes, settings, "1m");
 }
 
@@ -226,9 +216,7 @@ fn p4_reading_stops_while_the_store_is_away_and_goes_on_by_itself() {
     let topics = Topics::of(broker);
     let pipes = Pipes::lay(&topics, PARTITIONS);
     let mut redis = Redis::start();
-    let settings = settings(broker, &pipes)
-        .with("GREENROOM_COUNTS_STORE", "redis")
-        .with("REDIS_URL", &redis.url(""));
+    let settings = settings(broker, &pipes).with_counts_in(&redis);
     let mut service = Service::ready(&settings);
     redis.kill();
     fill(&topics, &pipes, RECORDS);

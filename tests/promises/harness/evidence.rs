@@ -6,9 +6,9 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use greenroom::generator::{Event, Generator};
+use greenroom::generator::{Event, Generator, Kind, Profile};
 
-use super::{Broker, PATIENCE, Pipes, Topics};
+use super::{Broker, PATIENCE, Pipes, Topics, eventually};
 
 /// Names an input record: its partition, and its place in it.
 pub type Id = (i32, i64);
@@ -27,16 +27,47 @@ pub fn feed(topics: &Topics, pipes: &Pipes, count: usize, generator: &mut Genera
     pour(topics, &pipes.input, events);
 }
 
+/// Writes `count` events into the input, as [`pour`] does: usual ones, and hostile ones among them.
+pub fn feed_mixed(topics: &Topics, pipes: &Pipes, count: usize) {
+    let fed: i64 = topics.ends(&pipes.input).iter().sum();
+    let events = mixed(fed.unsigned_abs()).take(count);
+    pour(topics, &pipes.input, events);
+}
+
+/// Usual events, every twentieth a hostile one.
+pub fn mixed(seed: u64) -> impl Iterator<Item = Event> {
+    let mut usual = Generator::new(Profile::new(Kind::Usual, seed));
+    let mut hostile = Generator::new(Profile::new(Kind::Hostile, seed));
+    (1_u64..).map(move |number| {
+        let mut event = Event::default();
+        let generator = match number % 20 {
+            0 => &mut hostile,
+            _ => &mut usual,
+        };
+        generator.fill(&mut event, 1_700_000_000);
+        event
+    })
+}
+
 /// Writes events into a topic, shared out evenly over its partitions, each with its [`Id`] in a
 /// header: its partition and its offset.
-pub fn pour(topics: &Topics, topic: &str, mut events: impl Iterator<Item = Event>) {
-    const CHUNK: usize = 5_000;
+pub fn pour(topics: &Topics, topic: &str, events: impl Iterator<Item = Event>) {
+    pour_by(5_000, topics, topic, events);
+}
+
+/// As [`pour`], so many at once.
+pub fn pour_by(
+    chunk: usize,
+    topics: &Topics,
+    topic: &str,
+    mut events: impl Iterator<Item = Event>,
+) {
     let mut next = topics.ends(topic);
     let mut lanes = (0..next.len()).cycle();
     loop {
         let chunk: Vec<(Id, Event)> = events
             .by_ref()
-            .take(CHUNK)
+            .take(chunk)
             .zip(lanes.by_ref())
             .map(|(event, lane)| {
                 next[lane] += 1;
@@ -137,6 +168,19 @@ impl Evidence {
             outputs: topics.drain(&pipes.output),
             dead_letters: topics.drain(&pipes.dead_letters),
         }
+    }
+
+    /// P12: a read_committed reader finds one result of each input, in order. Behind a transaction
+    /// that a dead instance has left, results are seen when the broker has ended it.
+    pub fn assert_exactly_once(topics: &Topics, pipes: &Pipes) {
+        let mut gathered = None;
+        eventually("all results to be seen", || {
+            let evidence = gathered.insert(Evidence::gather(topics, pipes));
+            evidence.results().len() == evidence.inputs.len()
+        });
+        let evidence = gathered.expect("it was gathered");
+        evidence.assert_no_duplicate();
+        evidence.assert_in_order();
     }
 
     /// How often each input has a result.

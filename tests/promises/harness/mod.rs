@@ -13,6 +13,7 @@ mod broker;
 mod collector;
 mod distribution;
 mod evidence;
+mod feeder;
 mod house;
 mod node;
 mod pipes;
@@ -32,8 +33,10 @@ use rand::distr::{Alphanumeric, SampleString};
 pub use broker::{Broker, USER};
 pub use collector::{Collector, Span, settings_of_traces};
 pub use evidence::{
-    End, Evidence, ID, Id, assert_in_order, feed, feed_transaction, id_of, pour, read_id,
+    End, Evidence, ID, Id, assert_in_order, feed, feed_mixed, feed_transaction, id_of, pour,
+    read_id,
 };
+pub use feeder::Feeder;
 pub use house::{Lodger, Terms};
 pub use pipes::Pipes;
 pub use program::Program;

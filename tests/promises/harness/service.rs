@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 
-use super::{Broker, Pipes, Program, eventually};
+use super::{Broker, Pipes, Program, Redis, eventually};
 
 /// A key for tests: any of 32 bytes does.
 const HASH_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -56,6 +56,12 @@ impl Settings {
     pub fn with(mut self, name: &str, value: &str) -> Settings {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With counts in this Redis.
+    pub fn with_counts_in(self, redis: &Redis) -> Self {
+        self.with("GREENROOM_COUNTS_STORE", "redis")
+            .with("REDIS_URL", &redis.url(""))
     }
 
     /// The lines that a command prints under these settings; panics where it fails.

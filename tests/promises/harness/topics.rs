@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message, OwnedM
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
-use super::{Broker, PATIENCE, eventually};
+use super::{Broker, PATIENCE, Pipes, eventually};
 
 /// Makes, fills and reads topics. They stay when the test ends, as the broker usually does not.
 pub struct Topics {
@@ -107,12 +107,26 @@ impl Topics {
 
     /// The node, from 0, that holds a copy of a topic's first partition and does not lead it.
     pub fn follower(&self, topic: &str) -> usize {
+        let (leader, replicas) = self.copies(topic);
+        let mut followers = replicas.into_iter().filter(|node| *node != leader);
+        followers.next().expect("it has more than one copy")
+    }
+
+    /// The node, from 0, that leads a topic's first partition.
+    pub fn leader(&self, topic: &str) -> usize {
+        self.copies(topic).0
+    }
+
+    /// The nodes, from 0, that lead a topic's first partition and hold copies of it.
+    fn copies(&self, topic: &str) -> (usize, Vec<usize>) {
         let metadata = self.admin.inner().fetch_metadata(Some(topic), PATIENCE);
         let metadata = metadata.expect("the broker knows its topics");
         let partition = &metadata.topics()[0].partitions()[0];
-        let mut replicas = partition.replicas().iter();
-        let follower = replicas.find(|node| **node != partition.leader());
-        follower.expect("it has more than one copy").abs_diff(1) as usize
+        let node = |id: &i32| id.abs_diff(1) as usize;
+        (
+            node(&partition.leader()),
+            partition.replicas().iter().map(node).collect(),
+        )
     }
 
     /// Gives a topic more partitions, so many in all.
@@ -228,6 +242,14 @@ impl Topics {
         self.committed_each(group, topic).iter().sum()
     }
 
+    /// Waits until the group has committed all that is in the input.
+    pub fn wait_for_all(&self, pipes: &Pipes) {
+        let fed: i64 = self.ends(&pipes.input).iter().sum();
+        eventually("all to be committed", || {
+            self.committed(&pipes.group, &pipes.input) == fed
+        });
+    }
+
     /// Deletes a partition's records below an offset, as retention does.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         let mut before = TopicPartitionList::new();
@@ -241,14 +263,18 @@ impl Topics {
             .expect("the broker deletes records");
     }
 
-    /// Where each partition of a topic ends now for those who read what is committed.
+    /// Where each partition of a topic ends now for those who read what is committed. Waits where a
+    /// leader is just being replaced.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
-        let partitions = self.partitions(topic).into_iter();
-        let ends = partitions.map(|partition| {
-            let end = self.end(topic, partition, PATIENCE);
-            end.expect("the broker knows its partitions")
+        let mut ends = Vec::new();
+        eventually("the ends of all partitions", || {
+            let led = self.partitions(topic).into_iter();
+            let asked = led.map(|partition| self.end(topic, partition, PATIENCE));
+            let answers: KafkaResult<Vec<i64>> = asked.collect();
+            ends = answers.unwrap_or_default();
+            !ends.is_empty()
         });
-        ends.collect()
+        ends
     }
 
     /// How many offsets a topic's logs hold, with those of transactions that are open still.
@@ -272,17 +298,20 @@ impl Topics {
         Ok(end)
     }
 
-    /// The partitions of a topic that have a leader; none where the topic is not known yet.
+    /// The partitions of a topic; none where it is not known yet, or one of them has no leader.
+    ///
+    /// This client asks for ends too, and only so it hears of new leaders: librdkafka keeps what it
+    /// knows of a topic that it neither reads nor writes for a quarter of an hour.
     fn partitions(&self, topic: &str) -> Vec<i32> {
-        let Ok(metadata) = self.admin.inner().fetch_metadata(Some(topic), PATIENCE) else {
+        let client = self.producer.client();
+        let Ok(metadata) = client.fetch_metadata(Some(topic), PATIENCE) else {
             return Vec::new();
         };
-        let topic = &metadata.topics()[0];
-        let led = topic
-            .partitions()
-            .iter()
-            .filter(|partition| partition.leader() >= 0);
-        led.map(|partition| partition.id()).collect()
+        let partitions = metadata.topics()[0].partitions();
+        if partitions.iter().any(|partition| partition.leader() < 0) {
+            return Vec::new();
+        }
+        partitions.iter().map(|partition| partition.id()).collect()
     }
 }
 
