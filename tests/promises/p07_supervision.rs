@@ -171,7 +171,7 @@ fn p7_an_output_without_its_replicas_is_away_and_no_stall() {
         output,
         ..Pipes::lay(&topics, 1)
     };
-    let settings = Settings::logins(&broker, &pipes).with("GREENROOM_STALL_AFTER", "20s");
+    let settings = Settings::logins(&broker, &pipes).with("GREENROOM_STALL_AFTER", "10s");
     let service = Service::ready(&settings);
     let follower = topics.follower(&pipes.output);
     broker.kill(follower);

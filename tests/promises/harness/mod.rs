@@ -49,6 +49,10 @@ pub use topics::{Topics, header};
 /// machine was seen to need most of a minute on a loaded one.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at a condition.
+const SHORTEST_REST: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_millis(200);
+
 /// Waits until `condition` holds; panics with `what` when [`PATIENCE`] is over.
 pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
     assert!(in_time(condition), "waited {PATIENCE:?} for {what}");
@@ -57,13 +61,18 @@ pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
 /// Whether `condition` comes to hold within [`PATIENCE`].
 fn in_time(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
-    while !condition() {
+    loop {
+        let asked = Instant::now();
+        if condition() {
+            return true;
+        }
         if Instant::now() > deadline {
             return false;
         }
-        thread::sleep(Duration::from_millis(20));
+        // Who asks and who answers work on the machine that is waited for, and most questions to
+        // Kafka take a client of their own.
+        thread::sleep((asked.elapsed() * 3).clamp(SHORTEST_REST, LONGEST_REST));
     }
-    true
 }
 
 /// Text that does not compress, so that it is as large to a broker as it looks.
