@@ -1,9 +1,11 @@
-//! Carrying records from topic to topic and doing nothing with them.
+//! Carrying records from topic to topic and doing nothing with them, for ever: what the house is
+//! measured against. Each is a process of its own and takes the service's own variables.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use greenroom::config::environment;
 use greenroom::kafka::{
     Consumer, ControlEvent, NewRecord, Producer, Receipt, Report, Settings, Tag, properties,
 };
@@ -13,66 +15,84 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::ground::{BATCH, Ground, PARTITIONS, PATIENCE};
+use crate::ground::{PATIENCE, client_settings, config};
 
+/// What the bench's own program is told to be S and F.
+pub const SAFE: &str = "forward-safely";
+pub const FAST: &str = "forward-fast";
+
+const BATCH: usize = 1000;
 const POLL: Duration = Duration::from_millis(100);
 /// Records under way in a producer at most.
 const WINDOW: usize = 40_000;
 
-/// S.
-pub fn carry_safely(ground: &Ground, input: &str, output: &str, records: usize) {
-    let settings = ground.settings();
+/// Where from and where to, as the environment says.
+fn task() -> (Settings, String, String) {
+    let pipeline = config(environment()).pipeline;
+    let input = pipeline.input_topics.expect("an input topic").remove(0);
+    let output = pipeline.output_topic.expect("an output topic");
+    (client_settings(environment()), input, output)
+}
+
+/// S: rdkafka's safe calls, one record at a time.
+pub fn carry_safely() -> ! {
+    let (settings, input, output) = task();
     let config = properties::producer(&settings);
     let producer: BaseProducer<DefaultProducerContext> = config.create().expect("a producer");
-    let consumer = reader(&settings, input);
-    for read in 1..=records {
-        let message = next(&consumer);
-        let mut record = BaseRecord::<[u8], [u8]>::to(output).partition(message.partition());
-        record.key = message.key();
-        record.payload = message.payload();
-        record.timestamp = message.timestamp().to_millis();
-        let sent = producer.send(record).map_err(|(error, _)| error);
-        sent.expect("the window is smaller than the queue");
-        if read % BATCH == 0 {
+    let consumer = reader(&settings, &input);
+    let mut unpolled = 0;
+    loop {
+        let message = consumer.poll(POLL);
+        if let Some(message) = &message {
+            let message = message.as_ref().expect("a message");
+            let mut record = BaseRecord::<[u8], [u8]>::to(&output).partition(message.partition());
+            record.key = message.key();
+            record.payload = message.payload();
+            record.timestamp = message.timestamp().to_millis();
+            let sent = producer.send(record).map_err(|(error, _)| error);
+            sent.expect("the window is smaller than the queue");
+        }
+        unpolled += 1;
+        if unpolled == BATCH || message.is_none() {
+            unpolled = 0;
             producer.poll(Duration::ZERO);
             while producer.in_flight_count() > WINDOW as i32 {
                 producer.poll(Duration::from_millis(1));
             }
         }
     }
-    producer.flush(PATIENCE).expect("delivery");
 }
 
 /// A client that reads a topic from its beginning, by the safe calls.
 pub fn reader(settings: &Settings, topic: &str) -> BaseConsumer {
     let config = properties::consumer(settings);
     let consumer: BaseConsumer = config.create().expect("a consumer");
-    let mut starts = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        let start = starts.add_partition_offset(topic, partition, Offset::Beginning);
-        start.expect("a start offset");
-    }
+    let starts = all_partitions(&consumer, &[topic], Offset::Beginning);
     consumer.assign(&starts).expect("the assignment");
     consumer
 }
 
-/// Its next record; there must be one.
-pub fn next(consumer: &BaseConsumer) -> rdkafka::message::BorrowedMessage<'_> {
-    loop {
-        if let Some(message) = consumer.poll(POLL) {
-            return message.expect("a message");
+/// The partitions of these topics, at this offset each.
+pub fn all_partitions(client: &BaseConsumer, topics: &[&str], at: Offset) -> TopicPartitionList {
+    let mut all = TopicPartitionList::new();
+    for topic in topics {
+        let metadata = client.fetch_metadata(Some(topic), PATIENCE);
+        let metadata = metadata.expect("an answer");
+        for partition in metadata.topics()[0].partitions() {
+            let added = all.add_partition_offset(topic, partition.id(), at);
+            added.expect("an offset");
         }
     }
+    all
 }
 
-/// F.
-pub fn carry_fast(ground: &Ground, input: &str, output: &str, records: usize) {
-    let settings = ground.settings();
+/// F: this crate's batch calls, through the batch's arena.
+pub fn carry_fast() -> ! {
+    let (settings, input, output) = task();
     let mut consumer = Consumer::new(&settings).expect("a consumer");
-    let mut sink = Sink::new(&settings, output);
-    consumer.subscribe(&[input]).expect("a subscription");
-    let mut read = 0;
-    while read < records {
+    let mut sink = Sink::new(&settings, &output);
+    consumer.subscribe(&[&input]).expect("a subscription");
+    loop {
         for event in consumer.events() {
             if let ControlEvent::Assign(partitions) = event {
                 let starts: Vec<_> = partitions.into_iter().map(|tp| (tp, 0)).collect();
@@ -82,13 +102,9 @@ pub fn carry_fast(ground: &Ground, input: &str, output: &str, records: usize) {
         let fetch = consumer.read(POLL, BATCH);
         for run in fetch.runs() {
             let run = run.expect("a run");
-            let batch = run.records();
-            read += batch.len();
-            sink.write(run.partition, &batch);
+            sink.write(run.partition, &run.records());
         }
     }
-    sink.finish();
-    consumer.close(PATIENCE).expect("the consumer closes");
 }
 
 /// A producer to one topic with the count of what it delivered. It holds at most [`WINDOW`]

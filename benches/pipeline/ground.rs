@@ -1,23 +1,36 @@
 //! The broker that all run on, and its topics.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use greenroom::generator::{Event, Generator, Kind, Profile};
-use greenroom::kafka::{Admin, EmbeddedBroker, Settings, admin::TopicPlan};
-use greenroom::record::Records;
+use greenroom::config::{Config, Sources};
+use greenroom::kafka::{Admin, Settings, admin::TopicPlan, properties};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::forwarders::Sink;
+use crate::broker::Embedded;
 
-pub const PARTITIONS: i32 = 4;
-pub const BATCH: usize = 1000;
 /// For whatever the broker is to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// About as long as a login event is.
-const BYTES: usize = 256;
+
+/// By name, as the service reads them.
+pub type Variables = BTreeMap<String, OsString>;
+
+/// What suits the embedded broker, for every client: its rebalances wait as long as a session
+/// lasts, it answers an empty fetch after its whole wait, and it ends with the bench.
+const EMBEDDED: [(&str, &str); 4] = [
+    ("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "3000"),
+    ("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "500"),
+    ("GREENROOM_KAFKA_CONSUMER_FETCH_WAIT_MAX_MS", "10"),
+    ("GREENROOM_COUNTS_STORE", "memory"),
+];
 
 pub struct Ground {
-    embedded: Option<EmbeddedBroker>,
+    embedded: Option<Mutex<Embedded>>,
     brokers: String,
     names: AtomicU32,
 }
@@ -25,17 +38,12 @@ pub struct Ground {
 impl Ground {
     /// The broker that the environment names, or an embedded one.
     pub fn find() -> Ground {
-        let (embedded, brokers) = match std::env::var("KAFKA_BROKERS") {
-            Ok(brokers) => (None, brokers),
-            Err(_) => {
-                let embedded = EmbeddedBroker::start(1).expect("an embedded broker");
-                let brokers = embedded.bootstrap();
-                (Some(embedded), brokers)
-            }
-        };
+        let given = std::env::var("KAFKA_BROKERS").ok();
+        let embedded = given.is_none().then(Embedded::start);
+        let own = embedded.as_ref().map(|of| of.bootstrap.clone());
         Ground {
-            embedded,
-            brokers,
+            brokers: given.or(own).expect("one of the two"),
+            embedded: embedded.map(Mutex::new),
             names: AtomicU32::new(0),
         }
     }
@@ -44,100 +52,103 @@ impl Ground {
         self.embedded.is_none()
     }
 
-    /// The service's own settings, in a group of their own.
+    /// What every client on this broker is given.
+    pub fn variables(&self) -> Variables {
+        let fitting: &[_] = if self.is_real() { &[] } else { &EMBEDDED };
+        let fitting = fitting.iter().copied();
+        let all = fitting.chain([("KAFKA_BROKERS", self.brokers.as_str())]);
+        all.map(|(name, value)| (name.to_owned(), value.into()))
+            .collect()
+    }
+
+    /// For clients of the bench's own.
     pub fn settings(&self) -> Settings {
-        // The embedded broker's rebalances wait as long as a session lasts.
-        let short = [
-            ("heartbeat.interval.ms", "500"),
-            ("session.timeout.ms", "6000"),
-        ];
-        let short = short.map(|(name, value)| (name.into(), value.into()));
-        Settings {
-            brokers: self.brokers.clone(),
-            group: self.name("group"),
-            instance: "bench".into(),
-            budget: 64 << 20,
-            consumer_properties: if self.is_real() {
-                Vec::new()
-            } else {
-                short.into()
-            },
-            ..Settings::default()
-        }
+        client_settings(self.variables())
     }
 
     /// Makes a topic.
-    pub fn topic(&self, what: &str, config: &[(&str, &str)]) -> String {
+    pub fn topic(&self, what: &str, partitions: i32, config: &[(&str, &str)]) -> String {
         let name = self.name(what);
         match &self.embedded {
             Some(embedded) => {
-                let made = embedded.create_topic(&name, PARTITIONS.cast_unsigned());
-                made.expect("a topic");
+                let mut embedded = embedded.lock().expect("nobody panics with it");
+                embedded.create_topic(&name, partitions);
             }
-            None => self.create(&name, config),
+            None => self.create(&name, partitions, config),
         }
         name
     }
 
-    fn create(&self, name: &str, config: &[(&str, &str)]) {
+    fn create(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
         let config = config
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()));
         let plan = TopicPlan {
             name: name.into(),
-            partitions: PARTITIONS,
+            partitions,
             replication_factor: 1,
             config: config.collect(),
         };
         let admin = Admin::new(&self.settings()).expect("a client");
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.expect("a runtime");
-        let created = runtime.block_on(admin.create(&[plan], PATIENCE));
+        let created = wait_for(admin.create(&[plan], PATIENCE));
         created.expect("an answer")[0].expect("a new topic");
         let there = || admin.partitions(&[name], PATIENCE).expect("an answer")[0].is_ok();
         while !there() {}
     }
 
-    /// Writes so many login events, partition by partition.
-    pub fn fill(&self, topic: &str, records: usize) {
-        let mut events = Events::new();
-        let mut sink = Sink::new(&self.settings(), topic);
-        for number in 0..records / BATCH {
-            sink.write(number as i32 % PARTITIONS, &events.batch(BATCH));
+    /// Gives back what a real broker's disk holds of them; the embedded one forgets of its own
+    /// accord.
+    pub fn delete(&self, topics: &[&str]) {
+        if self.is_real() {
+            let client = properties::admin(&self.settings()).create();
+            let client: AdminClient<DefaultClientContext> = client.expect("a client");
+            let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+            let deleted = wait_for(client.delete_topics(topics, &options));
+            let deleted = deleted.expect("an answer").into_iter();
+            deleted.for_each(|answer| drop(answer.expect("it was there")));
         }
-        sink.finish();
     }
 
-    fn name(&self, what: &str) -> String {
+    /// A name that nothing else on the broker has.
+    pub fn name(&self, what: &str) -> String {
         let number = self.names.fetch_add(1, Ordering::Relaxed);
         format!("bench-{}-{number}-{what}", std::process::id())
     }
 }
 
-/// Login events as the usual generators send them: without key and headers, so that every
-/// subject carries the same.
-pub struct Events {
-    generator: Generator,
-    event: Event,
+fn wait_for<T>(answer: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(answer)
 }
 
-impl Events {
-    pub fn new() -> Self {
-        Events {
-            generator: Generator::new(Profile {
-                trace: false,
-                ..Profile::new(Kind::Usual, 1)
-            }),
-            event: Event::default(),
-        }
+/// What the service's own variables make of Kafka's clients.
+pub fn client_settings(variables: Variables) -> Settings {
+    let config = config(variables);
+    let kafka = config.kafka;
+    Settings {
+        brokers: kafka.brokers,
+        group: kafka.group_id.unwrap_or_else(|| "bench".to_owned()),
+        instance: kafka.instance,
+        budget: config.flow.in_flight_bytes,
+        properties: exposed(&kafka.properties.common),
+        consumer_properties: exposed(&kafka.properties.consumer),
+        producer_properties: exposed(&kafka.properties.producer),
+        ..Settings::default()
     }
+}
 
-    pub fn batch(&mut self, records: usize) -> Records {
-        let mut batch = Records::with_capacity(records, records * BYTES);
-        for _ in 0..records {
-            self.generator.fill(&mut self.event, 1_694_479_551);
-            batch.push(0, None, None, self.event.value.as_deref());
-        }
-        batch
-    }
+/// The service's settings in this environment.
+pub fn config(env: Variables) -> Config {
+    let sources = Sources {
+        env,
+        ..Sources::default()
+    };
+    Config::load(&sources).expect("right settings")
+}
+
+fn exposed(properties: &BTreeMap<&'static str, SecretString>) -> Vec<(String, String)> {
+    let properties = properties.iter();
+    properties
+        .map(|(name, value)| ((*name).to_owned(), value.expose_secret().to_owned()))
+        .collect()
 }
