@@ -1,10 +1,12 @@
 //! The hot path's promise: in steady state a record costs no allocation. A target of its own,
 //! because it counts every allocation.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
+use std::alloc::System;
 use std::sync::Arc;
 
+use counting::{Counting, allocations};
 use greenroom::config::{Config, Sources};
 use greenroom::counts::Accumulator;
 use greenroom::flow::batch::Range;
@@ -14,47 +16,8 @@ use greenroom::pipeline::{Now, Options, Outcome, Spec, preset};
 use greenroom::record::{Outgoing, Records, TRACEPARENT};
 use greenroom::telemetry::traces::{Exporter, Names, Service};
 
-struct Counting;
-
-thread_local! {
-    /// Each test has a thread, and a count, of its own.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-}
-
-/// How often `work` allocates on this thread.
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
-
-// SAFETY: every call is handed on as it came to the system's allocator, which keeps the contract.
-#[allow(unsafe_code, reason = "an allocator cannot be written without")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<System> = Counting(System);
 
 #[test]
 fn a_record_costs_no_allocation_in_steady_state() {
