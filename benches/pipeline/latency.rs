@@ -38,6 +38,7 @@ const TICK: Duration = Duration::from_millis(1);
 #[derive(Serialize)]
 pub struct Latency {
     /// From the input's append to the output's. None where the broker does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub appended: Option<Percentiles>,
     /// From the input's append to a reader's having the output.
     pub read: Percentiles,
