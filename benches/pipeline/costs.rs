@@ -73,10 +73,12 @@ impl Track {
     }
 
     /// From the last look at which nothing had come through, so that starting and joining are not
-    /// in it, to the last record; the CPU of its orderly end is.
+    /// in it, to the last record; the CPU of its orderly end is. Where more records come before or
+    /// behind, from look to look between those: there is as much under way at either.
     fn carry(&mut self, row: &Row, records: usize) -> Cost {
-        let before = records * row.course.before;
-        let total = before + records;
+        let Course { before, behind, .. } = row.course;
+        let (from, to) = (records * before, records * (before + 1));
+        let total = to + records * behind;
         let (input, mut feeder) = self.input(&row.course, total);
         let pipes = Pipes::lay(&self.ground, row, input, &[]);
         let (appended, settled) = self.progress(row, &pipes);
@@ -84,15 +86,18 @@ impl Track {
         let clock = SystemClock::new();
         let mut subject = Subject::start(&self.ground, row, &pipes, self.collector());
         let mut begin = Mark::of(&subject, &clock, 0);
-        let mut last = begin;
+        let (mut end, mut last) = (begin, begin);
         while settled.as_ref().unwrap_or(&appended).total() < total {
             let through = appended.look();
             if let Some(feeder) = &mut feeder {
                 feeder.keep_ahead(&through);
             }
             let now = Mark::of(&subject, &clock, through.iter().sum());
-            if now.records <= before {
+            if now.records <= from {
                 begin = now;
+            }
+            if now.records <= to {
+                end = now;
             }
             if now.records > last.records {
                 last = now;
@@ -101,18 +106,21 @@ impl Track {
             assert!(subject.lives() && !stalled, "{} stands still", row.name);
             thread::sleep(LOOK);
         }
-        let end = Mark::of(&subject, &clock, total);
+        let finished = Mark::of(&subject, &clock, total);
         let peak_bytes = subject.peak();
-        let cpu = subject.end() - begin.cpu;
+        let cpu = subject.end();
+        if behind == 0 {
+            end = Mark { cpu, ..finished };
+        }
         if settled.is_none() {
             assert_eq!(appended.total(), total, "{}: each once", row.name);
         }
         let traced = row.traced.is_some_and(|ratio| ratio != "0");
         assert_eq!(self.collector.requests() > spans, traced, "{}", row.name);
         pipes.remove(&self.ground);
-        let carried = (total - begin.records) as f64;
+        let carried = (end.records - begin.records) as f64;
         Cost {
-            cpu_per_record: cpu.as_nanos() as f64 / carried,
+            cpu_per_record: (end.cpu - begin.cpu).as_nanos() as f64 / carried,
             records_per_second: carried / end.at.since(begin.at).as_secs_f64(),
             peak_bytes,
         }

@@ -31,8 +31,9 @@ pub struct Course {
     pub versions: usize,
     /// Where it is not as many as asked for.
     pub records: Option<usize>,
-    /// How many times as many records are carried before the measured ones.
+    /// How many times as many records are carried before the measured ones, and behind them.
     pub before: usize,
+    pub behind: usize,
 }
 
 /// When a row is run.
@@ -110,9 +111,11 @@ fn scale() -> Vec<Row> {
         };
         rows.push(logins(format!("scale/keys/{versions}"), course));
     }
-    for before in [0, 8] {
+    // The second tenth of a long run, and the ninth.
+    for before in [1, 8] {
         let course = Course {
             before,
+            behind: 9 - before,
             ..Course::usual()
         };
         rows.push(logins(format!("scale/time/{before}"), course));
@@ -208,6 +211,7 @@ impl Course {
             versions: 1,
             records: None,
             before: 0,
+            behind: 0,
         }
     }
 }
