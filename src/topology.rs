@@ -149,6 +149,7 @@ impl House {
                     longest: kafka.longest_transaction().unwrap_or(Duration::MAX),
                     reports: self.reports.clone(),
                     board: self.plan.board.clone(),
+                    tracer: self.plan.tracer.clone(),
                 };
                 let committer = move |pulse| ExactlyOnce::new(pulse, terms.clone());
                 self.producer_with(kafka, topics, committer)

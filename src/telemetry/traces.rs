@@ -16,6 +16,7 @@ mod exporter;
 mod names;
 mod parts;
 mod queue;
+mod settled;
 mod spans;
 mod tracer;
 
@@ -23,3 +24,6 @@ pub use exporter::{Exporter, NoExporter};
 pub use names::{Names, Service};
 pub use queue::Loss;
 pub use tracer::Tracer;
+
+/// A span links to so many others at most, as OpenTelemetry limits it.
+const LINKS: usize = 128;

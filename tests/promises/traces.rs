@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use greenroom::config::Delivery;
 use greenroom::topology::Sabotage;
 use greenroom::trace::{Context, SpanId, TraceId};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
@@ -336,8 +337,47 @@ fn polls_and_commits_are_traced_as_calls_of_the_client() {
     assert_eq!(poll.attributes["messaging.operation.type"], "receive");
     let commit = spans.iter().find(|span| span.name == "commit");
     let commit = commit.expect("a commit");
-    assert_eq!(commit.kind, CLIENT);
+    assert_eq!((commit.kind, commit.links), (CLIENT, 1), "it settled it");
     assert_eq!(commit.attributes["messaging.operation.type"], "settle");
+}
+
+/// Without an aggregator nothing is counted, so the transaction stays open until that is replaced,
+/// and what it held is read again.
+#[test]
+fn p6_p12_transactions_are_traced_with_what_became_of_them() {
+    let collector = Collector::listen();
+    let mut lodger = Lodger::move_in(Terms {
+        delivery: Delivery::ExactlyOnce,
+        hang_after: Duration::from_secs(1),
+        traces: Some(collector.settings("parentbased_always_on")),
+        ..Terms::default()
+    });
+    write(&lodger, 1, &[(event("one"), context(0, true))]);
+    eventually("one to be produced", || lodger.records().produced == 1);
+    lodger.sabotage("aggregator", Sabotage::Hang(Duration::from_secs(60)));
+    write(&lodger, 1, &[(event("two"), context(1, true))]);
+    let transactions = || {
+        let spans = collector.spans().into_iter();
+        let mut spans: Vec<_> = spans.filter(|span| span.name == "transaction").collect();
+        spans.sort_by_key(|span| span.ended);
+        spans
+    };
+    eventually("one to be aborted, and another committed", || {
+        let transactions = transactions();
+        let last = transactions.last();
+        transactions.iter().any(|span| span.failed) && last.is_some_and(|last| !last.failed)
+    });
+    lodger.move_out();
+
+    let transactions = transactions();
+    let aborted = transactions.iter().position(|span| span.failed);
+    let aborted = aborted.expect("it was there");
+    let (aborted, next) = (&transactions[aborted], &transactions[aborted + 1]);
+    assert_eq!(aborted.kind, CLIENT);
+    assert_eq!(aborted.attributes["error.type"], "fenced");
+    assert_eq!(aborted.attributes["greenroom.actor"], "producer");
+    assert!(aborted.begun < aborted.ended && aborted.ended <= next.begun);
+    assert!(next.links > 0, "it made visible what was read again");
 }
 
 #[test]

@@ -117,10 +117,8 @@ impl Reading {
     fn committed(&mut self, results: &[Committed]) {
         let failed = results.iter().find_map(|committed| committed.result.err());
         self.wiring.board.commit(failed.is_none());
-        let refused = failed.map(|_| "refused");
-        let tracer = &self.wiring.tracer;
         let (begun, ended) = (self.committing_since, unix_nanos());
-        tracer.committed(begun, ended, refused);
+        self.trace(results, (begun, ended), failed.map(|_| "refused"));
         let took = Duration::from_nanos(ended.saturating_sub(begun));
         self.wiring.board.operated(Operation::Commit, took);
         if let Some(code) = failed {
@@ -135,6 +133,15 @@ impl Reading {
             .map(|committed| (self.unname(&committed.partition), committed.offset))
             .collect();
         self.intake.commit_done(Some(&offsets), self.now());
+    }
+
+    fn trace(&self, results: &[Committed], times: (u64, u64), refused: Option<&'static str>) {
+        let tracer = &self.wiring.tracer;
+        if tracer.is_on() {
+            let offsets = results.iter();
+            let offsets = offsets.map(|of| (self.unname(&of.partition), of.offset));
+            tracer.committed(&offsets.collect::<Vec<_>>(), times, refused);
+        }
     }
 
     /// Transient errors are librdkafka's to mend; those that no trying mends fail readiness.

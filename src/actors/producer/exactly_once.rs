@@ -23,7 +23,8 @@ use crate::kafka::{
     self, Class, ClientError, Code, Membership, Remedy, TopicPartition, TransactionError,
 };
 use crate::status::{Board, Latch};
-use crate::supervision::{Clock, Moment, Pulse, SystemClock};
+use crate::supervision::{Clock, Moment, Pulse, SystemClock, unix_nanos};
+use crate::telemetry::traces::Tracer;
 
 /// For one call. The broker is asked again after it; in between the actor hears of leases that are
 /// over.
@@ -41,6 +42,7 @@ pub struct Terms {
     pub longest: Duration,
     pub reports: Reports,
     pub board: Board,
+    pub tracer: Tracer,
 }
 
 /// What is committed is final; until then nobody sees it.
@@ -139,11 +141,13 @@ impl ExactlyOnce {
     fn ended(
         &mut self,
         ended: Ended,
+        lasted: Duration,
         client: &kafka::Producer,
         outbox: &mut Outbox,
     ) -> Result<(), TransactionError> {
         self.membership = None;
         let draft = std::mem::take(&mut self.draft);
+        self.trace(&ended, lasted);
         let outcome = match ended {
             Ended::Committed(ends) => {
                 self.terms.books.stored(&ends, draft);
@@ -157,6 +161,23 @@ impl ExactlyOnce {
         };
         self.terms.board.transaction_ended(outcome);
         client.begin_transaction()
+    }
+
+    fn trace(&self, ended: &Ended, lasted: Duration) {
+        let now = unix_nanos();
+        let lasted = u64::try_from(lasted.as_nanos()).unwrap_or(u64::MAX);
+        let times = (now.saturating_sub(lasted), now);
+        let (offsets, error): (Vec<_>, _) = match ended {
+            Ended::Committed(ends) => {
+                let ends = ends.iter().map(|(id, offset)| (id.partition, *offset));
+                (ends.collect(), None)
+            }
+            Ended::Aborted(cause, lanes) => {
+                let lanes = lanes.iter().map(|id| (id.partition, i64::MAX));
+                (lanes.collect(), Some(cause.name()))
+            }
+        };
+        self.terms.tracer.transacted(&offsets, times, error);
     }
 
     fn try_to_begin(&mut self, client: &kafka::Producer) -> Result<Progress, ClientError> {
@@ -268,12 +289,14 @@ impl Committer for ExactlyOnce {
             self.terms.board.transaction_opened();
         }
         while let Some(step) = self.transaction.step() {
+            let opened = self.transaction.opened().unwrap_or_default();
             if let Err(error) = self.take_step(client, &step) {
                 if let Some(again) = self.failed(&step, error)? {
                     return Ok(again);
                 }
             } else if let Some(ended) = self.transaction.done(self.now()) {
-                let begun = self.ended(ended, client, outbox);
+                let lasted = self.now().saturating_sub(opened);
+                let begun = self.ended(ended, lasted, client, outbox);
                 begun.map_err(|failure| failure.error)?;
                 progress = Progress::Moved;
             }

@@ -45,6 +45,8 @@ pub(super) enum CallKind {
         records: usize,
     },
     Commit,
+    /// From its first record to its end.
+    Transaction,
     /// Sent a new record to the first input: the root of its trace.
     Send,
 }

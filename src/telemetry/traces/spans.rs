@@ -57,7 +57,7 @@ impl SpanMaker {
     pub fn call(&self, call: Call) -> SpanData {
         let kind = match call.kind {
             CallKind::Send => SpanKind::Producer,
-            CallKind::Poll { .. } | CallKind::Commit => SpanKind::Client,
+            CallKind::Poll { .. } | CallKind::Commit | CallKind::Transaction => SpanKind::Client,
         };
         let (name, attributes) = self.describe(call.kind);
         let mut span = self.blank(name, kind, call.context.span);
@@ -93,6 +93,11 @@ impl SpanMaker {
                 let mut attributes = self.messaging("commit", "settle", None);
                 attributes.extend([group, actor]);
                 ("commit".into(), attributes)
+            }
+            CallKind::Transaction => {
+                let mut attributes = self.messaging("transaction", "settle", None);
+                attributes.extend([group, KeyValue::new("greenroom.actor", "producer")]);
+                ("transaction".into(), attributes)
             }
             CallKind::Send => {
                 let topic = &self.names.inputs[0];

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::LINKS;
 use super::queue::{Call, CallKind, Queue};
+use super::settled::Settled;
 use crate::flow::{Batch, Partition};
 use crate::record::Records;
 use crate::trace::{Context, End, Journey, Origin, Quota, Sampler, Sink, SpanId};
@@ -13,9 +15,6 @@ use crate::trace::{Context, End, Journey, Origin, Quota, Sampler, Sink, SpanId};
 /// So many records a second are traced because something went wrong with them, though the sampler
 /// does not want them.
 const INSISTED_PER_SECOND: u32 = 10;
-
-/// So many records a poll is linked with at most, as OpenTelemetry limits links.
-const LINKS: usize = 128;
 
 /// Decides what is traced. Clones are the same tracer; the default traces nothing.
 #[derive(Clone, Default)]
@@ -26,16 +25,23 @@ struct Inner {
     insisted: Quota,
     queue: Queue,
     sink: Sink,
+    settled: Arc<Settled>,
 }
 
 impl Tracer {
     pub(super) fn new(sampler: Sampler, queue: Queue) -> Tracer {
-        let logs = queue.clone();
+        let settled = Arc::<Settled>::default();
+        let (logs, done) = (queue.clone(), settled.clone());
+        let sink = move |finished| {
+            done.note(&finished);
+            logs.journeys(finished);
+        };
         Tracer(Some(Arc::new(Inner {
             sampler,
             insisted: Quota::new(INSISTED_PER_SECOND),
             queue,
-            sink: Arc::new(move |finished| logs.journeys(finished)),
+            sink: Arc::new(sink),
+            settled,
         })))
     }
 
@@ -90,9 +96,35 @@ impl Tracer {
         });
     }
 
-    /// Offsets were committed between these times, or refused for this reason.
-    pub fn committed(&self, begun: u64, ended: u64, error: Option<&'static str>) {
-        self.call(CallKind::Commit, (begun, ended), error, Vec::new);
+    /// These offsets were committed between these times, or refused for this reason.
+    pub fn committed(
+        &self,
+        offsets: &[(Partition, i64)],
+        times: (u64, u64),
+        error: Option<&'static str>,
+    ) {
+        let Some(inner) = &self.0 else { return };
+        self.call(CallKind::Commit, times, error, || {
+            inner.settled.below(offsets)
+        });
+        if error.is_none() {
+            inner.settled.forget(offsets);
+        }
+    }
+
+    /// A transaction that was open between these times was committed up to these offsets, or
+    /// aborted for this reason: what it held up to them is read again.
+    pub fn transacted(
+        &self,
+        offsets: &[(Partition, i64)],
+        times: (u64, u64),
+        error: Option<&'static str>,
+    ) {
+        let Some(inner) = &self.0 else { return };
+        self.call(CallKind::Transaction, times, error, || {
+            inner.settled.below(offsets)
+        });
+        inner.settled.forget(offsets);
     }
 
     /// Whether a new record with this context is traced: it begins a trace.

@@ -23,6 +23,7 @@ use super::{Broker, Pipes, Topics};
 pub struct Terms {
     /// None is an embedded one.
     pub broker: Option<&'static Broker>,
+    pub delivery: Delivery,
     pub partitions: i32,
     pub transformers: usize,
     pub hang_after: Duration,
@@ -37,6 +38,7 @@ impl Default for Terms {
     fn default() -> Self {
         Terms {
             broker: None,
+            delivery: Delivery::AtLeastOnce,
             partitions: 1,
             transformers: 1,
             hang_after: Duration::from_secs(30),
@@ -267,7 +269,7 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
             budget: terms.in_flight_bytes,
             ..kafka::Settings::default()
         },
-        delivery: Delivery::AtLeastOnce,
+        delivery: terms.delivery,
         outputs: pipeline.topics().iter().map(output).collect(),
         dead_letter_bytes: 1_048_588,
         transformers: terms.transformers,
