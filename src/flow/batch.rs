@@ -134,6 +134,11 @@ impl Batch {
         self.permit.bytes()
     }
 
+    /// So much more memory is in use for it than it was admitted with.
+    pub fn charge(&self, bytes: usize) {
+        self.permit.add(bytes);
+    }
+
     /// Whether its results are still to come, from whichever incarnation.
     pub fn is_awaited(&self) -> bool {
         self.is_current() && !self.is_handed_on()

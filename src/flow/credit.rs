@@ -27,7 +27,7 @@ impl Budget {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, grant)
             .ok()
             .map(|_| Permit {
-                bytes,
+                bytes: bytes.into(),
                 used: self.used.clone(),
             })
     }
@@ -49,19 +49,26 @@ impl Budget {
 /// Credit taken from a [`Budget`]; dropping it gives it back.
 #[derive(Debug)]
 pub struct Permit {
-    bytes: usize,
+    bytes: AtomicUsize,
     used: Arc<AtomicUsize>,
 }
 
 impl Permit {
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Takes so many bytes more, though they may be more than there are: they are in use already,
+    /// and whoever asks next waits until they are back.
+    pub fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.used.fetch_add(bytes, Ordering::AcqRel);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.used.fetch_sub(self.bytes(), Ordering::AcqRel);
     }
 }
 
@@ -79,6 +86,17 @@ mod tests {
         drop(first);
         assert_eq!(budget.available(), 60);
         drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn p4_what_comes_on_top_is_waited_for_by_others_and_given_back() {
+        let budget = Budget::new(100);
+        let first = budget.take(90).expect("fits");
+        first.add(30);
+        assert_eq!((budget.used(), budget.available()), (120, 0));
+        assert!(budget.take(1).is_none());
+        drop(first);
         assert_eq!(budget.used(), 0);
     }
 

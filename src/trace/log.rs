@@ -228,6 +228,12 @@ impl Finished {
 }
 
 impl Journey {
+    /// The memory that the journey of a record takes through a pipeline of so many steps. A failed
+    /// attempt comes on top: a record has few of them.
+    pub const fn bytes(steps: usize) -> usize {
+        size_of::<Journey>() + size_of::<Work>() + steps * size_of::<Lap>()
+    }
+
     pub fn here(&self) -> Context {
         Context {
             trace: self.trace,

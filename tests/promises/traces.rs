@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use greenroom::config::Delivery;
+use greenroom::config::{self, Delivery};
 use greenroom::topology::Sabotage;
-use greenroom::trace::{Context, SpanId, TraceId};
+use greenroom::trace::{Context, Journey, SpanId, TraceId};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::BaseRecord;
 
@@ -378,6 +378,34 @@ fn p6_p12_transactions_are_traced_with_what_became_of_them() {
     assert_eq!(aborted.attributes["greenroom.actor"], "producer");
     assert!(aborted.begun < aborted.ended && aborted.ended <= next.begun);
     assert!(next.links > 0, "it made visible what was read again");
+}
+
+/// What a small record pays while it is in flight, in bytes. A worker that hangs is as good as an
+/// output that is away: what was read waits.
+fn bytes_in_flight(traces: Option<config::Traces>) -> u64 {
+    const BUDGET: u64 = 8 << 20;
+    let lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_secs(3600),
+        in_flight_bytes: BUDGET as usize,
+        poison: Some(|_| Some(Sabotage::Hang(Duration::from_secs(3600)))),
+        traces,
+        ..Terms::default()
+    });
+    lodger.write(&vec!["{}".to_owned(); 40_000]);
+    eventually("the budget to be spent", || {
+        lodger.records().in_flight_bytes > BUDGET / 4 * 3
+    });
+    let records = lodger.records();
+    records.in_flight_bytes / records.in_flight
+}
+
+#[test]
+fn p4_what_is_noted_of_traced_records_is_paid_from_the_budget() {
+    let collector = Collector::listen();
+    let traced = bytes_in_flight(Some(collector.settings("always_on")));
+    let untraced = bytes_in_flight(None);
+    let noted = Journey::bytes(0) as u64;
+    assert!(traced >= untraced + noted, "{traced} with {untraced}");
 }
 
 #[test]

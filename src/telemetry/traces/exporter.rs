@@ -69,6 +69,7 @@ impl Exporter {
         };
         transport.set_resource(&service.resource());
         let (queue, items, waiting) = Queue::new(loss.clone());
+        let tracer = Tracer::new(settings.sampler(), queue.clone(), names.steps.len());
         let sending = Sending {
             spans: SpanMaker::new(names),
             transport,
@@ -80,7 +81,7 @@ impl Exporter {
         };
         spawn(runtime, sending, items)?;
         Ok(Exporter {
-            tracer: Tracer::new(settings.sampler(), queue.clone()),
+            tracer,
             queue: Some(queue),
         })
     }

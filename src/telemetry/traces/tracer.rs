@@ -26,10 +26,13 @@ struct Inner {
     queue: Queue,
     sink: Sink,
     settled: Arc<Settled>,
+    /// What one journey takes, in bytes.
+    journey_bytes: usize,
 }
 
 impl Tracer {
-    pub(super) fn new(sampler: Sampler, queue: Queue) -> Tracer {
+    /// `steps` are the pipeline's.
+    pub(super) fn new(sampler: Sampler, queue: Queue, steps: usize) -> Tracer {
         let settled = Arc::<Settled>::default();
         let (logs, done) = (queue.clone(), settled.clone());
         let sink = move |finished| {
@@ -42,6 +45,7 @@ impl Tracer {
             queue,
             sink: Arc::new(sink),
             settled,
+            journey_bytes: Journey::bytes(steps),
         })))
     }
 
@@ -65,7 +69,7 @@ impl Tracer {
             }
         }
         if !journeys.is_empty() {
-            batch.log().add(&inner.sink, batch.about(), journeys);
+            inner.open(batch, journeys);
         }
     }
 
@@ -78,7 +82,7 @@ impl Tracer {
             let parent = batch.records().get(index).traceparent();
             let origin = Origin::under(parent.and_then(Context::parse), &mut rng);
             let journey = journey(batch, index, origin, &mut rng);
-            batch.log().add(&inner.sink, batch.about(), vec![journey]);
+            inner.open(batch, vec![journey]);
         }
     }
 
@@ -175,6 +179,15 @@ impl Tracer {
     }
 }
 
+impl Inner {
+    /// What is noted is in flight like the records themselves, and is paid from the same budget:
+    /// an outage may last while every record is traced (P4).
+    fn open(&self, batch: &Batch, journeys: Vec<Journey>) {
+        batch.charge(journeys.len() * self.journey_bytes);
+        batch.log().add(&self.sink, batch.about(), journeys);
+    }
+}
+
 fn journey(batch: &Batch, index: usize, origin: Origin, rng: &mut SmallRng) -> Journey {
     Journey {
         index,
@@ -183,7 +196,8 @@ fn journey(batch: &Batch, index: usize, origin: Origin, rng: &mut SmallRng) -> J
         parent: origin.parent,
         process: span_id(rng),
         send: span_id(rng),
-        works: Vec::new(),
+        // One attempt is the rule.
+        works: Vec::with_capacity(1),
         end: End::Open,
     }
 }
