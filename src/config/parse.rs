@@ -3,10 +3,13 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+
+use super::sources::read_text;
 
 /// Units of sizes, largest first.
 const SIZES: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -112,9 +115,10 @@ pub(super) fn listen_address(text: &str) -> Option<Option<SocketAddr>> {
     }
 }
 
-/// `http://host[:port][/path]`. A user and password in it would be shown with it (P10).
+/// `http://host[:port][/path]`, or `https`. A user and password in it would be shown with it (P10).
 pub(super) fn http_url(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("http://")?;
+    let rest = text.strip_prefix("http://");
+    let rest = rest.or_else(|| text.strip_prefix("https://"))?;
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     host_and_port(address)?;
     let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#@".contains(&byte);
@@ -130,6 +134,12 @@ pub(super) fn otlp_headers(text: &str) -> Option<String> {
         !name.is_empty() && name.trim().bytes().all(is_name) && value
     };
     text.split(',').all(is_header).then(|| text.to_owned())
+}
+
+/// What the file of this name holds, where that looks like PEM.
+pub(super) fn pem_file(path: &str) -> Option<String> {
+    let text = read_text(Path::new(path)).ok()?;
+    text.contains("-----BEGIN ").then_some(text)
 }
 
 /// A share, from 0 to 1.
@@ -301,13 +311,14 @@ mod tests {
             "http://collector:4317",
             "http://[::1]:4318/v1/traces",
             "http://a/",
+            "https://a",
         ] {
             assert_eq!(http_url(url).as_deref(), Some(url));
         }
         for wrong in [
             "",
             "collector:4317",
-            "https://a",
+            "ftp://a",
             "http://",
             "http://a:0",
             "http://me:pw@a",

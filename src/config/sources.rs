@@ -131,7 +131,7 @@ fn read(variable: &str, path: &Path, secret: bool) -> Result<Found, Problem> {
     })
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
         .take(MAX_FILE_BYTES + 1)

@@ -1,7 +1,15 @@
 //! OpenTelemetry's standard variables, as far as Greenroom reads them itself; the exporter reads
 //! the others of its own accord.
 
+mod tls;
+
 use secrecy::SecretString;
+
+pub use tls::Tls;
+pub(super) use tls::{
+    CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, TRACES_CERTIFICATE, TRACES_CLIENT_CERTIFICATE,
+    TRACES_CLIENT_KEY,
+};
 
 use super::setting::{
     Choice,
@@ -12,8 +20,7 @@ use super::setting::{
 use super::{Config, parse};
 use crate::trace::{Root, Sampler};
 
-const URL: &str =
-    "`http://host:port`, with a path where there is one; TLS is for a collector nearby to add";
+const URL: &str = "`http://host:port` or `https://host:port`, with a path where there is one";
 const HEADERS: &str = "`name=value`, comma-separated, values percent-encoded";
 
 /// What is traced, and where spans are sent.
@@ -38,6 +45,7 @@ pub struct Otlp {
     pub endpoint: Option<String>,
     pub protocol: Option<Protocol>,
     pub headers: Option<SecretString>,
+    pub tls: Tls,
 }
 
 /// What is spoken with the collector.
@@ -67,6 +75,8 @@ pub struct Export {
     pub protocol: Protocol,
     /// Name and value, the latter percent-encoded.
     pub headers: SecretString,
+    /// For an endpoint on `https`.
+    pub tls: Tls,
 }
 
 impl Traces {
@@ -99,6 +109,7 @@ impl Traces {
             endpoint: self.traces.endpoint.clone().or(general)?,
             protocol,
             headers: headers.cloned().unwrap_or_default(),
+            tls: self.traces.tls.or(&self.otlp.tls),
         })
     }
 

@@ -19,6 +19,7 @@ mod queue;
 mod settled;
 mod spans;
 mod tracer;
+mod transport;
 
 pub use exporter::{Exporter, NoExporter};
 pub use names::{Names, Service};

@@ -4,6 +4,7 @@
 //! `cargo test --test promises -- --ignored`.
 
 mod check;
+mod collectors;
 mod counts;
 mod documents;
 #[cfg(debug_assertions)] // a release knows no failpoints

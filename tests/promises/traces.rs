@@ -1,11 +1,8 @@
 //! One trace an event, through all actors, to the record that goes out; and what may not be in it.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use greenroom::config::{self, Delivery};
@@ -14,7 +11,7 @@ use greenroom::trace::{Context, Journey, SpanId, TraceId};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::BaseRecord;
 
-use crate::harness::{Collector, Lodger, Span, Terms, eventually, header, settings_of_traces};
+use crate::harness::{Collector, Lodger, Span, Terms, eventually, header};
 
 const EVENTS: usize = 10_000;
 
@@ -23,13 +20,13 @@ const PRODUCER: i32 = 4;
 const CONSUMER: i32 = 5;
 const INTERNAL: i32 = 1;
 
-fn event(user: &str) -> String {
+pub fn event(user: &str) -> String {
     format!(
         r#"{{"user_id":"{user}","app_version":"2.3.0","ip":"10.0.0.1","locale":"CA","device_id":"d","timestamp":1694479551}}"#
     )
 }
 
-fn context(number: usize, sampled: bool) -> Context {
+pub fn context(number: usize, sampled: bool) -> Context {
     Context {
         trace: TraceId(number as u128 + 1),
         span: SpanId(number as u64 + 1),
@@ -45,7 +42,7 @@ fn traceparent(context: Context) -> OwnedHeaders {
 }
 
 /// Writes these values, each with its `traceparent`, into a partition of its own number.
-fn write(lodger: &Lodger, partitions: usize, events: &[(String, Context)]) {
+pub fn write(lodger: &Lodger, partitions: usize, events: &[(String, Context)]) {
     let records = events.iter().enumerate().map(|(n, (value, context))| {
         BaseRecord::<[u8], [u8]>::to(&lodger.pipes.input)
             .partition((n % partitions) as i32)
@@ -406,78 +403,6 @@ fn p4_what_is_noted_of_traced_records_is_paid_from_the_budget() {
     let untraced = bytes_in_flight(None);
     let noted = Journey::bytes(0) as u64;
     assert!(traced >= untraced + noted, "{traced} with {untraced}");
-}
-
-#[test]
-fn p4_p6_a_collector_that_is_away_costs_spans_which_are_counted_and_nothing_else() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = format!("http://{}", nobody.local_addr().expect("an address"));
-    drop(nobody);
-    let mut lodger = Lodger::move_in(Terms {
-        traces: Some(settings_of_traces(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-            ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
-        ])),
-        ..Terms::default()
-    });
-    let events = (0..1000).map(|n| (event("good"), context(n, true)));
-    write(&lodger, 1, &events.collect::<Vec<_>>());
-    eventually("all to be committed", || lodger.committed() == 1000);
-    lodger.move_out();
-    assert_eq!(lodger.spans_dropped(), 4000, "four spans an event");
-}
-
-#[test]
-fn spans_go_over_http_too_with_the_headers_that_are_asked_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let taken = thread::spawn(move || take_request(&listener));
-    let mut lodger = Lodger::move_in(Terms {
-        traces: Some(settings_of_traces(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b"),
-            ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
-        ])),
-        ..Terms::default()
-    });
-    write(&lodger, 1, &[(event("one"), context(0, true))]);
-    eventually("it to be committed", || lodger.committed() == 1);
-    lodger.move_out();
-    assert_eq!(lodger.spans_dropped(), 0);
-
-    let request = taken.join().expect("a request");
-    let text = String::from_utf8_lossy(&request).to_lowercase();
-    assert!(text.starts_with("post /v1/traces http/1.1"), "{text}");
-    assert!(text.contains("api-key: a b\r\n"), "{text}");
-    assert!(text.contains("process input") && text.contains("send output"));
-}
-
-/// One request, with its body; it is answered as a collector would.
-fn take_request(listener: &TcpListener) -> Vec<u8> {
-    let (mut stream, _) = listener.accept().expect("a connection");
-    let mut request = Vec::new();
-    let mut part = [0; 4096];
-    while !is_whole_request(&request) {
-        let read = stream.read(&mut part).expect("more of it");
-        assert!(read > 0, "it ends too early");
-        request.extend_from_slice(&part[..read]);
-    }
-    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    stream.write_all(answer.as_bytes()).expect("it waits");
-    request
-}
-
-fn is_whole_request(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request).to_lowercase();
-    let Some(head) = text.split_once("\r\n\r\n").map(|(head, _)| head) else {
-        return false;
-    };
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.and_then(|of| of.parse().ok()).expect("a length");
-    request.len() >= head.len() + 4 + length
 }
 
 #[test]

@@ -1,18 +1,11 @@
 //! The thread that makes spans and sends them.
 
-use std::collections::HashMap;
 use std::io;
 use std::thread;
 use std::time::Duration;
 
-use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
-use opentelemetry_otlp::{
-    ExporterBuildError, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-    WithTonicConfig as _,
-};
+use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
-use percent_encoding::percent_decode_str;
-use secrecy::ExposeSecret as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -20,8 +13,9 @@ use tokio::time::timeout;
 
 use super::queue::{Item, Loss, Queue, Waiting};
 use super::spans::SpanMaker;
+use super::transport::{NoTransport, transport};
 use super::{Names, Service, Tracer};
-use crate::config::{self, Export, Protocol};
+use crate::config;
 use crate::supervision::{Clock as _, Moment, SystemClock};
 use crate::telemetry::Repeats;
 
@@ -36,7 +30,7 @@ const SAY: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum NoExporter {
     #[error("the exporter of traces: {0}")]
-    Build(#[from] ExporterBuildError),
+    Transport(#[from] NoTransport),
     #[error("the exporter of traces: {0}")]
     Thread(#[from] io::Error),
 }
@@ -110,42 +104,6 @@ fn spawn(
     thread::Builder::new().name(name).spawn(live).map(drop)
 }
 
-fn transport(export: &Export) -> Result<SpanExporter, ExporterBuildError> {
-    let headers = headers(export);
-    match export.protocol {
-        Protocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(&export.endpoint)
-            .with_metadata(metadata(&headers))
-            .build(),
-        Protocol::HttpProtobuf => SpanExporter::builder()
-            .with_http()
-            .with_endpoint(&export.endpoint)
-            .with_headers(headers)
-            .build(),
-    }
-}
-
-fn headers(export: &Export) -> HashMap<String, String> {
-    let headers = export.headers.expose_secret().split(',');
-    let pairs = headers.filter_map(|header| header.split_once('='));
-    let trimmed = pairs.map(|(name, value)| (name.trim(), value.trim()));
-    trimmed
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-/// The same for gRPC, where the exporter leaves it to us to decode the values. Settings that
-/// cannot be headers were refused at the start.
-fn metadata(headers: &HashMap<String, String>) -> MetadataMap {
-    let decode = |value: &String| percent_decode_str(value).decode_utf8_lossy().into_owned();
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.clone(), decode(value)));
-    let headers: HashMap<_, _> = headers.collect();
-    MetadataMap::from_headers((&headers).try_into().unwrap_or_default())
-}
-
 struct Sending {
     spans: SpanMaker,
     transport: SpanExporter,
@@ -213,23 +171,5 @@ impl Sending {
                 tracing::warn!(%error, spans, "spans could not be sent, and are lost{held}");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_headers_of_a_collector_reach_it_decoded() {
-        let export = Export {
-            endpoint: String::new(),
-            protocol: Protocol::Grpc,
-            headers: "api-key=a%20b, other = c=d".to_owned().into(),
-        };
-        let metadata = metadata(&headers(&export));
-        let read = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
-        assert_eq!(read("api-key"), Some("a b"));
-        assert_eq!(read("other"), Some("c=d"));
     }
 }

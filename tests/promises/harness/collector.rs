@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -19,7 +20,8 @@ use tonic::{Request, Response, Status};
 
 /// Listens on a port of its own for as long as the process lives.
 pub struct Collector {
-    address: String,
+    address: SocketAddr,
+    endpoint: String,
     requests: Requests,
 }
 
@@ -73,9 +75,15 @@ impl Collector {
         let server = tonic::transport::Server::builder().add_service(service);
         thread::spawn(move || runtime.block_on(server.serve_with_incoming(incoming)));
         Collector {
-            address: format!("http://{address}"),
+            address,
+            endpoint: format!("http://{address}"),
             requests,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Settings that send spans here, with this sampler.
@@ -86,7 +94,7 @@ impl Collector {
     /// The same as variables.
     pub fn environment<'a>(&'a self, sampler: &'a str) -> [(&'a str, &'a str); 3] {
         [
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", &self.address),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &self.endpoint),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("OTEL_TRACES_SAMPLER", sampler),
         ]

@@ -23,6 +23,7 @@ mod rights;
 mod service;
 mod slot;
 mod tests;
+mod tls;
 mod topics;
 
 use std::thread;
@@ -43,6 +44,7 @@ pub use program::Program;
 pub use redis::Redis;
 pub use rights::{On, Right, grant};
 pub use service::{ADMIN_TOKEN, Service, Settings};
+pub use tls::Papers;
 pub use topics::{Topics, header};
 
 /// How long anything may take before a test gives up: a node that is up in a second on an idle
