@@ -47,7 +47,7 @@ pub use secret::{HashKey, RedisUrl};
 pub use setting::{Choice, Fallback, Given, Kind, Setting};
 pub use settings::{SETTINGS, group, topic};
 pub use sources::{Flags, Host, Origin, Sources, environment};
-pub use traces::{Export, Protocol, Tls, Traces};
+pub use traces::{Batching, Export, Protocol, Tls, Traces};
 
 /// All settings, checked and typed. Printing it shows no secret (P10).
 #[derive(Clone, Debug)]

@@ -71,6 +71,8 @@ fn every_default_loads() {
     assert_eq!(config.flow.batch_wait, Duration::ZERO);
     assert_eq!(config.flow.commit_interval(), Duration::from_secs(1));
     assert_eq!(config.counts.store, CountsStore::Kafka);
+    let burst = 200_000;
+    assert!(config.traces.batching.queue > burst, "it loses no span");
     assert_eq!(config.counts.redis_url.expose(), "redis://localhost:6379/0");
     assert_eq!(config.http.addr, "127.0.0.1:8080".parse().ok());
     assert!(config.http.admin_token.is_none());

@@ -1,10 +1,13 @@
 //! OpenTelemetry's standard variables, as far as Greenroom reads them itself; the exporter reads
 //! the others of its own accord.
 
+mod batching;
 mod tls;
 
 use secrecy::SecretString;
 
+pub use batching::Batching;
+pub(super) use batching::{BATCH, DELAY, QUEUE, TIMEOUT};
 pub use tls::Tls;
 pub(super) use tls::{
     CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, TRACES_CERTIFICATE, TRACES_CLIENT_CERTIFICATE,
@@ -35,6 +38,7 @@ pub struct Traces {
     pub ratio: f64,
     /// None: the default, or what `OTEL_RESOURCE_ATTRIBUTES` says.
     pub service_name: Option<String>,
+    pub batching: Batching,
     pub is_exported: bool,
     pub is_disabled: bool,
 }
@@ -87,6 +91,7 @@ impl Traces {
             sampler: SamplerName::AlwaysOff,
             ratio: 0.0,
             service_name: None,
+            batching: Batching::default(),
             is_exported: false,
             is_disabled: false,
         }

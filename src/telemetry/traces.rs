@@ -16,6 +16,7 @@ mod exporter;
 mod names;
 mod parts;
 mod queue;
+mod refusals;
 mod settled;
 mod spans;
 mod tracer;

@@ -50,6 +50,39 @@ fn p4_p6_a_collector_that_is_away_costs_spans_which_are_counted_and_nothing_else
 }
 
 #[test]
+fn p6_what_a_collector_refuses_is_counted() {
+    let collector = Collector::refusing(3);
+    let settings = collector.environment("parentbased_always_off");
+    assert_eq!(trace_one(&settings), 3);
+    assert_eq!(collector.spans().len(), 4, "they have come all the same");
+}
+
+#[test]
+fn p6_a_collector_that_never_answers_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", silent.local_addr().expect("an address"));
+    let dropped = trace_one(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &address),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "200"),
+    ]);
+    assert_eq!(dropped, 4);
+}
+
+#[test]
+fn spans_are_gathered_as_the_batch_processors_variables_say() {
+    let collector = Collector::listen();
+    let settings = collector.environment("parentbased_always_off");
+    let batches = ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "3");
+    assert_eq!(trace_one(&[&settings[..], &[batches]].concat()), 0);
+    let sizes: Vec<_> = collector.requests().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [3, 1]);
+
+    let room = ("OTEL_BSP_MAX_QUEUE_SIZE", "3");
+    let dropped = trace_one(&[&settings[..], &[room]].concat());
+    assert_eq!(dropped, 4, "a journey is sent whole or not at all");
+}
+
+#[test]
 fn spans_go_over_http_too_with_the_headers_that_are_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));

@@ -229,7 +229,7 @@ pub const METRICS: &[Metric] = &[
         kind: Counter,
         unit: None,
         labels: &[],
-        help: "Spans that were lost: the collector was away, or slower than they came.",
+        help: "Spans that were lost: the collector was away, refused them, or was slower than they came.",
         write: |f, s| s.counter(&[], f.spans_dropped),
     },
     Metric {

@@ -1,5 +1,6 @@
 //! The thread that makes spans and sends them.
 
+use std::fmt::Display;
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -9,20 +10,19 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber as _;
 
 use super::queue::{Item, Loss, Queue, Waiting};
+use super::refusals::{Refusal, Refusals};
 use super::spans::SpanMaker;
 use super::transport::{NoTransport, transport};
 use super::{Names, Service, Tracer};
-use crate::config;
+use crate::config::{self, Batching};
 use crate::supervision::{Clock as _, Moment, SystemClock};
 use crate::telemetry::Repeats;
 
-/// So many spans go at once: some 600 kB, and collectors take 4 MiB by default.
-const CHUNK: usize = 1024;
-/// A span waits no longer than that for company.
-const COMPANY: Duration = Duration::from_secs(1);
 /// An endpoint that is away is told of that often.
 const SAY: Duration = Duration::from_secs(60);
 
@@ -62,12 +62,17 @@ impl Exporter {
             transport(&export)?
         };
         transport.set_resource(&service.resource());
-        let (queue, items, waiting) = Queue::new(loss.clone());
+        let (queue, items, waiting) = Queue::new(settings.batching.queue, loss.clone());
         let tracer = Tracer::new(settings.sampler(), queue.clone(), names.steps.len());
+        let refusals = Refusals::default();
         let sending = Sending {
             spans: SpanMaker::new(names),
             transport,
-            ready: Vec::with_capacity(CHUNK),
+            batching: settings.batching,
+            ready: Vec::new(),
+            due: None,
+            listener: refusals.listener(),
+            refusals,
             waiting,
             loss,
             clock: SystemClock::new(),
@@ -107,7 +112,12 @@ fn spawn(
 struct Sending {
     spans: SpanMaker,
     transport: SpanExporter,
+    batching: Batching,
     ready: Vec<SpanData>,
+    /// When what is ready has waited long enough.
+    due: Option<Instant>,
+    refusals: Refusals,
+    listener: Dispatch,
     waiting: Waiting,
     loss: Loss,
     clock: SystemClock,
@@ -117,13 +127,17 @@ struct Sending {
 impl Sending {
     async fn run(mut self, mut items: UnboundedReceiver<Item>) {
         loop {
-            let next = if self.ready.is_empty() {
-                Ok(items.recv().await)
-            } else {
-                timeout(COMPANY, items.recv()).await
+            let next = match self.due {
+                None => Ok(items.recv().await),
+                Some(due) => timeout_at(due, items.recv()).await,
             };
             match next {
-                Ok(Some(item)) => self.take(item).await,
+                Ok(Some(item)) => {
+                    let due = Instant::now() + self.batching.delay;
+                    self.take(item).await;
+                    let waits = !self.ready.is_empty();
+                    self.due = waits.then(|| self.due.unwrap_or(due));
+                }
                 Ok(None) => return self.send().await,
                 Err(_) => self.send().await,
             }
@@ -151,25 +165,40 @@ impl Sending {
     }
 
     async fn send_when_full(&mut self) {
-        if self.ready.len() >= CHUNK {
+        while self.ready.len() >= self.batching.batch {
+            let rest = self.ready.split_off(self.batching.batch);
             self.send().await;
+            self.ready = rest;
         }
     }
 
     /// What cannot be sent is lost: the exporter has tried again by then.
     async fn send(&mut self) {
         let ready = std::mem::take(&mut self.ready);
+        self.due = None;
         let spans = ready.len();
         if spans == 0 {
             return;
         }
-        let sent = self.transport.export(ready).await;
+        let export = self.transport.export(ready);
+        let export = export.with_subscriber(self.listener.clone());
+        let sent = timeout(self.batching.timeout, export).await;
         self.waiting.give_back(spans);
-        if let Err(error) = sent {
-            (self.loss)(spans as u64);
-            if let Some(held) = self.repeats.admit(self.clock.now().since(Moment::START)) {
-                tracing::warn!(%error, spans, "spans could not be sent, and are lost{held}");
+        match sent {
+            Ok(Ok(())) => {
+                if let Some(Refusal { spans, reason }) = self.refusals.take() {
+                    self.lose(spans, reason);
+                }
             }
+            Ok(Err(error)) => self.lose(spans as u64, error),
+            Err(_) => self.lose(spans as u64, "the collector does not answer"),
+        }
+    }
+
+    fn lose(&mut self, spans: u64, reason: impl Display) {
+        (self.loss)(spans);
+        if let Some(held) = self.repeats.admit(self.clock.now().since(Moment::START)) {
+            tracing::warn!(%reason, spans, "spans could not be sent, and are lost{held}");
         }
     }
 }

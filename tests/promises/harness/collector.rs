@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span as Sent;
@@ -46,7 +46,11 @@ pub struct Span {
     pub failed: bool,
 }
 
-struct Receiver(Requests);
+struct Receiver {
+    requests: Requests,
+    /// So many spans of each request.
+    refuses: i64,
+}
 
 #[tonic::async_trait]
 impl TraceService for Receiver {
@@ -54,15 +58,30 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().expect(WHOLE).push(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
+        let mut requests = self.requests.lock().expect(WHOLE);
+        requests.push(request.into_inner());
+        let partial_success = ExportTracePartialSuccess {
+            rejected_spans: self.refuses,
+            error_message: "too old".to_owned(),
+        };
+        Ok(Response::new(ExportTraceServiceResponse {
+            partial_success: (self.refuses > 0).then_some(partial_success),
+        }))
     }
 }
 
 impl Collector {
     pub fn listen() -> Collector {
+        Collector::refusing(0)
+    }
+
+    /// Listens, and says of each request that it refuses so many spans of it.
+    pub fn refusing(refuses: i64) -> Collector {
         let requests = Requests::default();
-        let service = TraceServiceServer::new(Receiver(requests.clone()));
+        let service = TraceServiceServer::new(Receiver {
+            requests: requests.clone(),
+            refuses,
+        });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -101,17 +120,26 @@ impl Collector {
     }
 
     pub fn spans(&self) -> Vec<Span> {
+        self.requests().concat()
+    }
+
+    /// The spans of each request.
+    pub fn requests(&self) -> Vec<Vec<Span>> {
         let requests = self.requests.lock().expect(WHOLE);
-        let resources = requests.iter().flat_map(|request| &request.resource_spans);
-        let scopes = resources.flat_map(|resource| &resource.scope_spans);
-        let spans = scopes.flat_map(|scope| &scope.spans);
-        spans.map(Span::from).collect()
+        requests.iter().map(spans).collect()
     }
 
     /// All that arrived, as text.
     pub fn everything(&self) -> String {
         format!("{:?}", self.requests.lock().expect(WHOLE))
     }
+}
+
+fn spans(request: &ExportTraceServiceRequest) -> Vec<Span> {
+    let resources = request.resource_spans.iter();
+    let scopes = resources.flat_map(|resource| &resource.scope_spans);
+    let spans = scopes.flat_map(|scope| &scope.spans);
+    spans.map(Span::from).collect()
 }
 
 /// What the settings say of traces in this environment.
