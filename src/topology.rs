@@ -225,6 +225,7 @@ impl House {
         };
         let death = Death {
             worker,
+            topics: self.plan.pipeline.input_topics().to_vec(),
             bench: wiring.bench.clone(),
             suspects: self.suspects.clone(),
             abandoned: self.abandoned.clone(),

@@ -259,8 +259,8 @@ impl Handler<Loaded> for Aggregator {
         if let Some(state) = stored.as_ref().filter(|state| state.next_offset < start) {
             let topic = &self.wiring.topics[usize::from(partition.topic)];
             tracing::error!(
-                topic,
-                partition = partition.id,
+                partition = %TopicPartition::new(topic, partition.id),
+                generation = lease.generation().0,
                 from = state.next_offset,
                 to = start,
                 "records that were settled are not in the stored counts: did the store lose its last writes?"

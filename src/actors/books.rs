@@ -125,9 +125,7 @@ fn watch(board: Board) -> impl FnMut(Result<(), StoreError>) {
     let mut away = false;
     move |answer| match answer {
         Ok(()) => {
-            if std::mem::take(&mut away) {
-                tracing::info!("the counts' store answers again");
-            }
+            away = false;
             board.store_answered();
             board.ready(Latch::Store);
         }

@@ -10,6 +10,7 @@ use super::Producer;
 use super::messages::{DeadLetters, Rejected, RejectedRecord};
 use super::sabotage::Sabotage;
 use crate::flow::Batch;
+use crate::kafka::TopicPartition;
 use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
 use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock, unix_nanos};
@@ -77,8 +78,10 @@ impl ErrorRouter {
                 continue;
             };
             let context = batch.log().here(record.index);
+            let partition = batch.partition();
+            let topic = &self.wiring.pipeline.input_topics()[usize::from(partition.topic)];
             tracing::warn!(
-                partition = batch.partition().id,
+                partition = %TopicPartition::new(topic, partition.id),
                 offset = batch.records().get(record.index).offset(),
                 error_type,
                 step = &*record.rejection.step,

@@ -272,9 +272,13 @@ impl Board {
         self.notes().last_error = Some(reason.into());
     }
 
-    /// What the latch stands for is there.
+    /// What the latch stands for is there. That is logged where it was not; whoever misses it says
+    /// so in words of their own.
     pub fn ready(&self, latch: Latch) {
-        self.notes().closed.remove(&latch);
+        let missed = self.notes().closed.remove(&latch);
+        if missed.is_some() {
+            tracing::info!(latch = latch.name(), "ready");
+        }
     }
 
     /// What the latch stands for is not there, for this reason.

@@ -112,6 +112,8 @@ fn caps() -> Targets {
     Targets::new()
         .with_default(Level::INFO)
         .with_target(env!("CARGO_CRATE_NAME"), Level::TRACE)
+        // What it says of its start and its end, we say too.
+        .with_target("actix_server", Level::WARN)
 }
 
 #[cfg(test)]
@@ -164,9 +166,11 @@ mod tests {
                 tracing::debug!(target: "redis::connection", "payload");
                 tracing::debug!(target: "librdkafka", "payload");
                 tracing::trace!(target: "rdkafka::client", "payload");
+                tracing::info!(target: "actix_server::worker", "workers");
                 tracing::info!(target: "librdkafka", "a broker is up");
             });
             assert!(!log.contains("payload"), "{filter}: {log}");
+            assert!(!log.contains("workers"), "ours say as much: {log}");
         }
         let log = logged(LogFormat::Text, "trace", false, || {
             tracing::info!(target: "librdkafka", "a broker is up");

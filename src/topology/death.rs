@@ -4,6 +4,7 @@ use super::note;
 use crate::actors::Reports;
 use crate::flow::intake::Dispatch;
 use crate::flow::{Abandoned, Bench, Report, Suspects};
+use crate::kafka::TopicPartition;
 use crate::status::Board;
 use crate::supervision::{Exit, Restarted, unix_nanos};
 use crate::telemetry::traces::Tracer;
@@ -11,6 +12,8 @@ use crate::telemetry::traces::Tracer;
 /// Who is to hear of it.
 pub struct Death {
     pub worker: usize,
+    /// Input topics; a partition's topic is an index into them.
+    pub topics: Vec<String>,
     pub bench: Bench,
     pub suspects: Suspects,
     pub abandoned: Abandoned,
@@ -62,10 +65,12 @@ impl Death {
             journey.here()
         });
         batch.log().void(incarnation, exit, now);
+        let partition = batch.partition();
+        let topic = &self.topics[usize::from(partition.topic)];
         tracing::warn!(
             actor = format!("transformer-{}", self.worker),
             incarnation,
-            partition = batch.partition().id,
+            partition = %TopicPartition::new(topic, partition.id),
             generation = batch.id().generation.0,
             offset = batch.records().get(index).offset(),
             exit,

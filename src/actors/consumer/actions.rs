@@ -63,7 +63,8 @@ impl Reading {
     fn seek(&mut self, partition: Partition, offset: i64) -> Result<(), String> {
         self.waiting.drop_partition(partition);
         let named = self.named(&[(partition, offset)]);
-        tracing::info!(partition = %named[0].0, offset, "reading again");
+        let generation = self.intake.generation(partition).map(|of| of.0);
+        tracing::info!(partition = %named[0].0, generation, offset, "reading again");
         self.client.seek(&named).map_err(reason)
     }
 

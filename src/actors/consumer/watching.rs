@@ -89,7 +89,8 @@ impl Reading {
             let (named, after) = (self.name(partition), self.wiring.limits.stall);
             return Err(format!("{named} has not moved for {after:?}"));
         }
-        tracing::warn!(partition = %self.name(partition), "does not move, and its brokers are waited for");
+        let generation = self.intake.generation(partition).map(|of| of.0);
+        tracing::warn!(partition = %self.name(partition), generation, "does not move, and its brokers are waited for");
         self.stalls.excuse();
         Ok(())
     }

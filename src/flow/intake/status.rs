@@ -30,6 +30,12 @@ impl Intake {
             .collect()
     }
 
+    /// Of a partition that is ours.
+    pub fn generation(&self, partition: Partition) -> Option<Generation> {
+        let lane = self.lanes.get(&partition)?;
+        Some(lane.tenure.generation())
+    }
+
     fn lane_status(&self, partition: Partition, lane: &Lane) -> LaneStatus {
         let committed = self.ledger.last_committed(partition).unwrap_or(0);
         LaneStatus {
