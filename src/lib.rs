@@ -10,6 +10,7 @@ pub mod generator;
 pub mod kafka;
 pub mod pipeline;
 pub mod record;
+pub mod repeats;
 pub mod status;
 pub mod supervision;
 pub mod telemetry;

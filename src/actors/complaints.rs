@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::kafka::{ClientError, Code};
+use crate::repeats::{Held, Repeats};
 use crate::supervision::{Clock, Moment, SystemClock};
-use crate::telemetry::{Held, Repeats};
 
 /// So often an error is said again, with the number of those like it.
 const SAY: Duration = Duration::from_secs(10);

@@ -13,8 +13,8 @@ use crate::flow::Batch;
 use crate::kafka::TopicPartition;
 use crate::pipeline::{self, Compiled, LetterWriter};
 use crate::record::Outgoing;
+use crate::repeats::Repeats;
 use crate::supervision::{Clock, Handle, Moment, Pulse, SystemClock, unix_nanos};
-use crate::telemetry::Repeats;
 use crate::trace::{End, Milestone};
 
 /// There may be ten thousand rejections a second: of each type so often one is logged.

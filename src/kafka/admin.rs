@@ -10,7 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafka;
 
-use super::context::log;
+use super::lines::log;
 use super::native::Queue;
 use super::{Class, Code, Error, Settings, properties};
 

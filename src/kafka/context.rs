@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::lines::log;
 use super::{ClientError, Code, TopicPartition};
 
 /// Something that the consumer's owner has to know or to answer.
@@ -151,15 +152,4 @@ fn names(partitions: &TopicPartitionList) -> Vec<TopicPartition> {
         .iter()
         .map(|element| TopicPartition::new(element.topic(), element.partition()));
     named.collect()
-}
-
-/// Logs a line of librdkafka's. `level` is syslog's; its debug lines can quote payloads and are
-/// dropped whatever RUST_LOG says (P10).
-pub(super) fn log(level: i32, facility: &str, line: &str) {
-    match level {
-        ..=3 => tracing::error!(target: "librdkafka", facility, "{line}"),
-        4 => tracing::warn!(target: "librdkafka", facility, "{line}"),
-        5 | 6 => tracing::info!(target: "librdkafka", facility, "{line}"),
-        _ => {}
-    }
 }

@@ -11,7 +11,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, ClientContext};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::context::log;
+use super::lines::log;
 use super::{
     Code, Error, NewRecord, Producer, Receipt, Report, SendError, Settings, Tag, properties,
 };

@@ -25,6 +25,7 @@ mod context;
 pub mod embedded;
 mod errors;
 mod fetch;
+mod lines;
 mod log;
 mod native;
 mod new_record;

@@ -18,7 +18,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafka, RDKafkaRespErr, RDKafkaType};
 
 use super::consumer::name_fatal;
-use super::context::log;
+use super::lines::log;
 use super::native::{Event, Queue, Topic, milliseconds};
 use super::new_record::{Headers, NewRecord, parts};
 use super::receipt::{Receipt, Tag};

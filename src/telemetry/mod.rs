@@ -6,8 +6,6 @@
 pub mod logs;
 pub mod metrics;
 pub mod process;
-mod repeats;
 pub mod traces;
 
 pub use metrics::Metrics;
-pub use repeats::{Held, Repeats};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A room may name rooms below it, never above.
 const FLOORS: &[&[&str]] = &[
-    &["record", "trace", "failpoint"],
+    &["record", "repeats", "trace", "failpoint"],
     &["flow", "supervision", "config", "generator", "status"],
     &["kafka"],
     &["counts"],

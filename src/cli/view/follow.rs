@@ -19,8 +19,8 @@ use crate::kafka::{
     Admin, Class, ClientError, Code, Consumer, ControlEvent, Error, PartitionError, Settings,
     TopicPartition,
 };
+use crate::repeats::Repeats;
 use crate::supervision::{Clock, Moment, SystemClock};
-use crate::telemetry::Repeats;
 
 mod places;
 

@@ -20,8 +20,8 @@ use super::spans::SpanMaker;
 use super::transport::{NoTransport, transport};
 use super::{Names, Service, Tracer};
 use crate::config::{self, Batching};
+use crate::repeats::Repeats;
 use crate::supervision::{Clock as _, Moment, SystemClock};
-use crate::telemetry::Repeats;
 
 /// An endpoint that is away is told of that often.
 const SAY: Duration = Duration::from_secs(60);
