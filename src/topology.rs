@@ -24,8 +24,8 @@ use crate::actors::{
     Aggregator, Consumer, ErrorRouter, Fences, Producer, Reports, Transformer, error_router,
     transformer,
 };
-use crate::config::Delivery;
-use crate::flow::{Abandoned, Bench, Budget, Generations, Marks, Report, Suspects};
+use crate::config::{Delivery, WorkerKey};
+use crate::flow::{Abandoned, Bench, Budget, Generations, Marks, Report, Split, Suspects};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
@@ -49,6 +49,7 @@ pub struct Plan {
     /// What the dead letters' topics take at most, in bytes.
     pub dead_letter_bytes: usize,
     pub transformers: usize,
+    pub worker_key: WorkerKey,
     pub in_flight_bytes: usize,
     pub limits: Limits,
     pub restarts: RestartLimits,
@@ -244,6 +245,10 @@ impl House {
             topics: self.plan.pipeline.input_topics().to_vec(),
             outputs: self.plan.outputs.clone(),
             transformers: self.transformers.clone(),
+            split: match self.plan.worker_key {
+                WorkerKey::Partition => Split::Whole,
+                WorkerKey::Key => Split::ByKey,
+            },
             producer: self.producer.clone(),
             aggregator: self.aggregator.clone(),
             reports: self.reports.clone(),

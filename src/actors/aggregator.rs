@@ -192,22 +192,24 @@ impl Handler<Counted> for Aggregator {
     type Result = ();
 
     /// An old generation's counts are void: its records are read again (P3).
-    fn handle(&mut self, counted: Counted, ctx: &mut Self::Context) {
+    fn handle(&mut self, Counted { batch, delta }: Counted, ctx: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
-        let batch = counted.batch;
         batch.log().pass(Milestone::CountBegun, unix_nanos);
         let (applied, heavy) = {
             let mut tally = self.tally();
             let hold = tally.is_saving() && (self.behind || tally.is_heavy());
-            (tally.count(&batch, counted.delta, hold), tally.is_heavy())
+            (tally.count(&batch, delta, hold), tally.is_heavy())
         };
+        if applied == Applied::Gathered {
+            return;
+        }
         batch.log().pass(Milestone::Counted, unix_nanos);
         if heavy || self.hurry {
             self.store(ctx);
         }
         self.report();
         if applied == Applied::Counted {
-            self.publish_when_due(batch.records().len() as u64, counted.emitted);
+            self.publish_when_due(batch.records().len() as u64, batch.produced());
         }
     }
 }

@@ -17,7 +17,7 @@ use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Aggregator, Fences, Producer, Transformer};
-use crate::flow::{Budget, Generations, Marks, Suspects};
+use crate::flow::{Budget, Generations, Marks, Split, Suspects};
 use crate::kafka;
 use crate::status::Board;
 use crate::supervision::{Handle, Pulse};
@@ -40,6 +40,7 @@ pub struct Wiring {
     /// Asked whether their brokers answer, before anything is called stalled.
     pub outputs: Vec<OutputTopic>,
     pub transformers: Vec<Handle<Transformer>>,
+    pub split: Split,
     pub producer: Handle<Producer>,
     pub aggregator: Handle<Aggregator>,
     pub reports: Reports,

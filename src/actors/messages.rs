@@ -12,23 +12,23 @@ use crate::kafka::Membership;
 use crate::pipeline::Rejection;
 use crate::record::Outgoing;
 
-/// consumer → transformer: work on this batch. It names the batch and does not keep it, or the
-/// mailbox of a worker that hangs would keep the credit of all that waits there (P4).
+/// consumer → transformer: work on this part of a batch. It names the batch and does not keep it,
+/// or the mailbox of a worker that hangs would keep the credit of all that waits there (P4).
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Work {
-    worker: usize,
     incarnation: u64,
     batch: Weak<Batch>,
+    part: usize,
     suspects: Vec<(i64, Suspicion)>,
 }
 
 impl Work {
     pub fn of(dispatch: Dispatch) -> Work {
         Work {
-            worker: dispatch.worker,
             incarnation: dispatch.incarnation,
             batch: Arc::downgrade(&dispatch.batch),
+            part: dispatch.part,
             suspects: dispatch.suspects,
         }
     }
@@ -36,15 +36,15 @@ impl Work {
     /// None where the batch is gone: it was rewound, or a replay has delivered it.
     pub fn take_up(self) -> Option<Arc<Dispatch>> {
         Some(Arc::new(Dispatch {
-            worker: self.worker,
             incarnation: self.incarnation,
             batch: self.batch.upgrade()?,
+            part: self.part,
             suspects: self.suspects,
         }))
     }
 }
 
-/// transformer → producer: a batch's outputs, and whether dead letters of it follow.
+/// transformer → producer: the outputs of a part of a batch, and whether dead letters of it follow.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Processed {
@@ -53,7 +53,7 @@ pub struct Processed {
     pub rejected: bool,
 }
 
-/// transformer → error router: the records of a batch that were rejected, in offset order.
+/// transformer → error router: the records of a part that were rejected, in offset order.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Rejected {
@@ -70,7 +70,7 @@ pub struct RejectedRecord {
     pub omit_value: bool,
 }
 
-/// error router → producer: a batch's dead letters, all of them.
+/// error router → producer: a part's dead letters, all of them.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct DeadLetters {
@@ -78,14 +78,12 @@ pub struct DeadLetters {
     pub letters: Outgoing,
 }
 
-/// transformer → aggregator: what a batch counts.
+/// transformer → aggregator: what a part of a batch counts.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Counted {
     pub batch: Arc<Batch>,
     pub delta: Delta,
-    /// How many of its records were written to the output.
-    pub emitted: u64,
 }
 
 /// aggregator → producer: a summary to publish.

@@ -9,10 +9,11 @@ use super::sabotage::{Poison, Sabotage};
 use super::{Aggregator, ErrorRouter, Producer};
 use crate::counts::{Accumulator, Delta};
 use crate::failpoint::{self, Stage};
+use crate::flow::batch::Places;
 use crate::flow::intake::Dispatch;
 use crate::flow::{Batch, Bench, Outcomes, Suspicion};
 use crate::pipeline::{Compiled, ErrorType, FilterReason, Now, Outcome, Rejection, Worker};
-use crate::record::{Outgoing, Record, Records};
+use crate::record::{Outgoing, Record};
 use crate::status::Board;
 use crate::supervision::{Clock, Handle, Pulse, SystemClock, unix_nanos};
 use crate::telemetry::traces::Tracer;
@@ -37,18 +38,19 @@ pub struct Wiring {
     pub bench: Bench,
 }
 
-/// Works batch by batch; what it has not handed on when it dies is replayed to its successor.
+/// Works on its parts of batches, one by one; what it has not handed on when it dies is replayed to
+/// its successor.
 pub struct Transformer {
     pulse: Pulse,
     worker: Worker,
     counts: Accumulator,
     clock: SystemClock,
-    /// Bytes written for each byte of memory that was read, in the batch before.
+    /// Bytes written for each byte of memory that was read, in the part before.
     growth: f64,
     wiring: Wiring,
 }
 
-/// What working through a batch has brought, besides the counts.
+/// What working through a part of a batch has brought, besides the counts.
 #[derive(Default)]
 struct Results {
     outputs: Outgoing,
@@ -70,23 +72,42 @@ impl Transformer {
         }
     }
 
-    /// None where the batch was passed to another incarnation meanwhile.
+    /// None where the part was passed to another incarnation meanwhile.
     fn work(&mut self, dispatch: &Dispatch) -> Option<Results> {
         let _suspect = self.pulse.item();
-        let batch = &dispatch.batch;
-        // One reading of the clock serves a batch.
+        let records = dispatch.batch.records();
+        match dispatch.part().places() {
+            Places::All => self.work_through(dispatch, records.iter().enumerate()),
+            Places::These(places) => {
+                let places = places.iter().map(|place| *place as usize);
+                let records = places.map(|place| (place, records.get(place)));
+                self.work_through(dispatch, records)
+            }
+        }
+    }
+
+    /// `records` are those of the part, each with its place in the batch.
+    fn work_through<'a>(
+        &mut self,
+        dispatch: &Dispatch,
+        records: impl ExactSizeIterator<Item = (usize, Record<'a>)>,
+    ) -> Option<Results> {
+        let (batch, part) = (&dispatch.batch, dispatch.part());
+        // One reading of the clock serves all of them.
         let now = unix_nanos();
-        batch.begin(now);
+        part.begin(now);
         let now = Now::from_unix_nanos(now);
         let tracer = self.wiring.tracer.clone();
         let mut following = Following::new(&tracer, dispatch);
+        let share = records.len() as f64 / batch.records().len() as f64;
+        let bytes = batch.records().bytes() as f64 * share;
         let mut results = Results {
-            outputs: self.room(batch.records()),
+            outputs: self.room(records.len(), bytes),
             ..Results::default()
         };
         let mut suspects = dispatch.suspects.iter().peekable();
-        for (index, record) in batch.records().iter().enumerate() {
-            if !batch.begin_record(dispatch.incarnation, index) {
+        for (index, record) in records {
+            if !part.begin_record(dispatch.incarnation, index) {
                 return None;
             }
             let suspect = suspects.next_if(|(offset, _)| *offset == record.offset());
@@ -112,15 +133,17 @@ impl Transformer {
             let told = record.offset() >= batch.range().told_from;
             results.add(index, &suspicion, outcome, u64::from(told));
         }
-        self.growth = results.outputs.written() as f64 / batch.records().bytes() as f64;
+        // A part may be empty.
+        if bytes > 0.0 {
+            self.growth = results.outputs.written() as f64 / bytes;
+        }
         Some(results)
     }
 
-    /// A buffer that doubled as it grew would be copied, and its pages touched, twice: room as the
-    /// batch before needed it, and an eighth more.
-    fn room(&self, records: &Records) -> Outgoing {
-        let bytes = records.bytes() as f64 * self.growth;
-        Outgoing::with_capacity(records.len(), (bytes * 1.125) as usize)
+    /// A buffer that doubled as it grew would be copied, and its pages touched, twice: room for so
+    /// many records of so many bytes as the part before needed it, and an eighth more.
+    fn room(&self, records: usize, bytes: f64) -> Outgoing {
+        Outgoing::with_capacity(records, (bytes * self.growth * 1.125) as usize)
     }
 
     fn process(
@@ -164,14 +187,14 @@ impl Transformer {
         })
     }
 
-    /// The batch is ours to hand on, or it is void (P3).
+    /// The part is ours to hand on, or it is void (P3).
     fn hand_on(&mut self, dispatch: &Dispatch, mut results: Results) {
         let delta = self.counts.take();
-        let batch = &dispatch.batch;
-        if !batch.is_current() || !batch.hand_on(dispatch.incarnation) {
+        let (batch, part) = (&dispatch.batch, dispatch.part());
+        if !batch.is_current() || !part.hand_on(dispatch.incarnation) {
             return;
         }
-        batch.close(self.outcomes(batch, &results));
+        part.close(self.outcomes(batch, &results));
         results.outputs.shrink_to_fit();
         self.send(batch, results, delta);
     }
@@ -200,7 +223,6 @@ impl Transformer {
     /// cannot be sent.
     fn send(&self, batch: &Arc<Batch>, results: Results, delta: Delta) {
         let rejected = !results.rejected.is_empty();
-        let emitted = results.produced;
         let _ = self.wiring.producer.send(Processed {
             batch: batch.clone(),
             outputs: results.outputs,
@@ -215,7 +237,6 @@ impl Transformer {
         let _ = self.wiring.aggregator.send(Counted {
             batch: batch.clone(),
             delta,
-            emitted,
         });
     }
 }

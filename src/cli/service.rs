@@ -115,6 +115,7 @@ pub fn plan(
         outputs,
         dead_letter_bytes,
         transformers: setup.config.flow.transformers,
+        worker_key: setup.config.flow.worker_key,
         in_flight_bytes: setup.config.flow.in_flight_bytes,
         limits: setup.limits(),
         restarts: setup.restarts(),

@@ -116,10 +116,13 @@ impl Flow {
     }
 }
 
-/// What goes to the same worker. Splitting a partition by key comes with a later release.
+/// What goes to the same worker, and so stays in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerKey {
+    /// The records of a partition.
     Partition,
+    /// Of a partition those with the same key.
+    Key,
 }
 
 /// How often a record's result is to be seen.

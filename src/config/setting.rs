@@ -53,8 +53,7 @@ pub enum Kind {
 /// One word of a [`Kind::Choice`].
 pub struct Choice {
     pub word: &'static str,
-    /// None: a later release brings it.
-    pub choose: Option<fn(&mut Config)>,
+    pub choose: fn(&mut Config),
 }
 
 /// A [`Kind::Duration`]'s range, in milliseconds.
@@ -134,7 +133,7 @@ impl Kind {
             Kind::Bytes(range, set) => parse::bytes(text, range).map(|n| set(config, n)),
             Kind::Duration(range, set) => parse::duration(text, range).map(|d| set(config, d)),
             Kind::Switch(set) => parse::switch(text).map(|on| set(config, on)),
-            Kind::Choice(choices) => choose(choices, text, config)?,
+            Kind::Choice(choices) => choose(choices, text, config),
             Kind::Parsed(_, set) => set(config, text),
             Kind::Secret(_, set) => return set(config, text).ok_or_else(|| self.must()),
         };
@@ -149,28 +148,13 @@ impl Kind {
     }
 }
 
-/// Ok(None) is a word that no version knows.
-fn choose(choices: &[Choice], text: &str, config: &mut Config) -> Result<Option<()>, String> {
-    let choice = choices.iter().find(|choice| choice.word == text);
-    match choice.map(|choice| choice.choose) {
-        None => Ok(None),
-        Some(Some(choose)) => {
-            choose(config);
-            Ok(Some(()))
-        }
-        Some(None) => Err(format!(
-            "is not in this version; allowed: {}",
-            words(choices)
-        )),
-    }
+fn choose(choices: &[Choice], text: &str, config: &mut Config) -> Option<()> {
+    let choice = choices.iter().find(|choice| choice.word == text)?;
+    (choice.choose)(config);
+    Some(())
 }
 
-/// The words that this version knows.
 fn words(choices: &[Choice]) -> String {
-    let built: Vec<_> = choices
-        .iter()
-        .filter(|choice| choice.choose.is_some())
-        .map(|choice| choice.word)
-        .collect();
-    built.join(" or ")
+    let words: Vec<_> = choices.iter().map(|choice| choice.word).collect();
+    words.join(" or ")
 }

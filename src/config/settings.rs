@@ -135,15 +135,15 @@ pub static SETTINGS: &[Setting] = &[
         name: "GREENROOM_WORKER_KEY",
         given: Flag("worker-key"),
         default: Value("partition"),
-        help: "what stays in order on one worker",
+        help: "what goes to the same worker and stays in order; with `key` all workers share the work of each partition",
         kind: Kind::Choice(&[
             Choice {
                 word: "partition",
-                choose: Some(|config| config.flow.worker_key = WorkerKey::Partition),
+                choose: |config| config.flow.worker_key = WorkerKey::Partition,
             },
             Choice {
                 word: "key",
-                choose: None,
+                choose: |config| config.flow.worker_key = WorkerKey::Key,
             },
         ]),
     },
@@ -155,11 +155,11 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&[
             Choice {
                 word: "at-least-once",
-                choose: Some(|config| config.flow.delivery = Delivery::AtLeastOnce),
+                choose: |config| config.flow.delivery = Delivery::AtLeastOnce,
             },
             Choice {
                 word: "exactly-once",
-                choose: Some(|config| config.flow.delivery = Delivery::ExactlyOnce),
+                choose: |config| config.flow.delivery = Delivery::ExactlyOnce,
             },
         ]),
     },
@@ -187,15 +187,15 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&[
             Choice {
                 word: "kafka",
-                choose: Some(|config| config.counts.store = CountsStore::Kafka),
+                choose: |config| config.counts.store = CountsStore::Kafka,
             },
             Choice {
                 word: "redis",
-                choose: Some(|config| config.counts.store = CountsStore::Redis),
+                choose: |config| config.counts.store = CountsStore::Redis,
             },
             Choice {
                 word: "memory",
-                choose: Some(|config| config.counts.store = CountsStore::Memory),
+                choose: |config| config.counts.store = CountsStore::Memory,
             },
         ]),
     },
@@ -359,11 +359,11 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&[
             Choice {
                 word: "text",
-                choose: Some(|config| config.log.format = Some(LogFormat::Text)),
+                choose: |config| config.log.format = Some(LogFormat::Text),
             },
             Choice {
                 word: "json",
-                choose: Some(|config| config.log.format = Some(LogFormat::Json)),
+                choose: |config| config.log.format = Some(LogFormat::Json),
             },
         ]),
     },

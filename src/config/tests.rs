@@ -210,13 +210,6 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
-fn what_a_later_release_brings_is_refused_plainly() {
-    let text =
-        "GREENROOM_WORKER_KEY=\"key\" (environment) is not in this version; allowed: partition";
-    assert_eq!(problems(&[("GREENROOM_WORKER_KEY", "key")]), [text]);
-}
-
-#[test]
 fn a_flag_prevails_over_environment_file_and_default() {
     let toml = "[settings]\nbatch_records = 4\nbatch_wait = '4ms'\ncommit_interval = '4s'\ninput_topic = ['a', 'b']\n";
     let mut sources = env(&[

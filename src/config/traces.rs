@@ -159,11 +159,11 @@ pub(super) const PROTOCOL: Setting = Setting {
     kind: Kind::Choice(&[
         Choice {
             word: "grpc",
-            choose: Some(|config| config.traces.otlp.protocol = Some(Protocol::Grpc)),
+            choose: |config| config.traces.otlp.protocol = Some(Protocol::Grpc),
         },
         Choice {
             word: "http/protobuf",
-            choose: Some(|config| config.traces.otlp.protocol = Some(Protocol::HttpProtobuf)),
+            choose: |config| config.traces.otlp.protocol = Some(Protocol::HttpProtobuf),
         },
     ]),
 };
@@ -176,11 +176,11 @@ pub(super) const TRACES_PROTOCOL: Setting = Setting {
     kind: Kind::Choice(&[
         Choice {
             word: "grpc",
-            choose: Some(|config| config.traces.traces.protocol = Some(Protocol::Grpc)),
+            choose: |config| config.traces.traces.protocol = Some(Protocol::Grpc),
         },
         Choice {
             word: "http/protobuf",
-            choose: Some(|config| config.traces.traces.protocol = Some(Protocol::HttpProtobuf)),
+            choose: |config| config.traces.traces.protocol = Some(Protocol::HttpProtobuf),
         },
     ]),
 };
@@ -215,11 +215,11 @@ pub(super) const EXPORTER: Setting = Setting {
     kind: Kind::Choice(&[
         Choice {
             word: "otlp",
-            choose: Some(|config| config.traces.is_exported = true),
+            choose: |config| config.traces.is_exported = true,
         },
         Choice {
             word: "none",
-            choose: Some(|config| config.traces.is_exported = false),
+            choose: |config| config.traces.is_exported = false,
         },
     ]),
 };
@@ -238,30 +238,20 @@ pub(super) const SAMPLER: Setting = Setting {
     default: Value("parentbased_traceidratio"),
     help: "which records are traced; what is rejected always is, at most 10 a second",
     kind: Kind::Choice(&[
-        named(
-            "always_on",
-            Some(|config| sample(config, SamplerName::AlwaysOn)),
-        ),
-        named(
-            "always_off",
-            Some(|config| sample(config, SamplerName::AlwaysOff)),
-        ),
-        named(
-            "traceidratio",
-            Some(|config| sample(config, SamplerName::Ratio)),
-        ),
-        named(
-            "parentbased_always_on",
-            Some(|config| sample(config, SamplerName::ParentOrOn)),
-        ),
-        named(
-            "parentbased_always_off",
-            Some(|config| sample(config, SamplerName::ParentOrOff)),
-        ),
-        named(
-            "parentbased_traceidratio",
-            Some(|config| sample(config, SamplerName::ParentOrRatio)),
-        ),
+        named("always_on", |config| sample(config, SamplerName::AlwaysOn)),
+        named("always_off", |config| {
+            sample(config, SamplerName::AlwaysOff)
+        }),
+        named("traceidratio", |config| sample(config, SamplerName::Ratio)),
+        named("parentbased_always_on", |config| {
+            sample(config, SamplerName::ParentOrOn)
+        }),
+        named("parentbased_always_off", |config| {
+            sample(config, SamplerName::ParentOrOff)
+        }),
+        named("parentbased_traceidratio", |config| {
+            sample(config, SamplerName::ParentOrRatio)
+        }),
     ]),
 };
 
@@ -285,7 +275,7 @@ pub(super) const SERVICE_NAME: Setting = Setting {
     }),
 };
 
-const fn named(word: &'static str, choose: Option<fn(&mut Config)>) -> Choice {
+const fn named(word: &'static str, choose: fn(&mut Config)) -> Choice {
     Choice { word, choose }
 }
 

@@ -36,7 +36,7 @@ pub use tally::{Applied, PartitionCounts, States, Storing, Tally};
 /// The way to a count, shared so that a batch's counts cost no copy of their names.
 pub type Path = Arc<[Box<str>]>;
 
-/// What one batch adds to the counts. Each path stands in it once.
+/// What a batch, or a part of one, adds to the counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     pub added: Vec<(Path, u64)>,

@@ -53,6 +53,8 @@ pub type States = BTreeMap<TopicPartition, PartitionCounts>;
 /// What became of a batch's counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
+    /// Counts of other parts of the batch are to come: they are added together.
+    Gathered,
     /// They were added.
     Counted,
     /// Every record of the batch had been counted before: nothing was done.
@@ -84,9 +86,18 @@ struct Book {
     state: PartitionCounts,
     /// Where the stored state ends; None where nothing is stored.
     stored: Option<i64>,
+    /// Of batches that came in part, by sequence.
+    gathered: BTreeMap<u64, Gathered>,
     waiting: VecDeque<Waiting>,
     /// How much waits: batches, and counts of them.
     weight: usize,
+}
+
+/// What the parts of a batch count that have come.
+#[derive(Debug, Default)]
+struct Gathered {
+    parts: usize,
+    delta: Delta,
 }
 
 /// A batch that is counted and not stored.
@@ -138,8 +149,9 @@ impl Tally {
         Some(next_offset)
     }
 
-    /// Counts a whole batch, if it is current. `hold` keeps the batch's credit until its counts
-    /// are stored: say so while the store is behind (P4).
+    /// Takes what a part of a batch counts, if it is current, and counts the batch as a whole once
+    /// all of its parts have come. `hold` keeps its credit until its counts are stored: say so while
+    /// the store is behind (P4).
     pub fn count(&mut self, batch: &Arc<Batch>, delta: Delta, hold: bool) -> Applied {
         let id = batch.id();
         let book = self.books.get_mut(&id.partition);
@@ -147,6 +159,9 @@ impl Tally {
             |book: &&mut Book| batch.is_current() && book.lease.generation() == id.generation;
         let Some(book) = book.filter(current) else {
             return Applied::Void;
+        };
+        let Some(delta) = book.gather(batch, delta) else {
+            return Applied::Gathered;
         };
         let applied = book.apply(batch.range(), &delta);
         let added = match applied {
@@ -156,7 +171,7 @@ impl Tally {
                 self.reports.push(Report::Gap(id));
                 return applied;
             }
-            Applied::Void => return applied,
+            Applied::Void | Applied::Gathered => return applied,
         };
         book.wait(Waiting {
             id,
@@ -288,9 +303,25 @@ impl Book {
             lease,
             stored: stored.as_ref().map(|state| state.next_offset),
             state: stored.unwrap_or_default(),
+            gathered: BTreeMap::new(),
             waiting: VecDeque::new(),
             weight: 0,
         }
+    }
+
+    /// What the whole batch counts, where this was the last part that was to come.
+    fn gather(&mut self, batch: &Batch, delta: Delta) -> Option<Delta> {
+        let (parts, sequence) = (batch.parts().len(), batch.id().sequence);
+        if parts == 1 {
+            return Some(delta);
+        }
+        let gathered = self.gathered.entry(sequence).or_default();
+        gathered.parts += 1;
+        gathered.delta.added.extend(delta.added);
+        if gathered.parts < parts {
+            return None;
+        }
+        Some(self.gathered.remove(&sequence)?.delta)
     }
 
     /// Adds the counts of a whole batch, the records `base..next` of which those from

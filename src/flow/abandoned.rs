@@ -66,9 +66,9 @@ mod tests {
         let hung = dispatch(1, &batch);
         let abandoned = Abandoned::default();
         abandoned.keep(&hung);
-        assert!(batch.pass_to(2));
+        assert!(batch.part(0).pass_to(2));
         assert_eq!(abandoned.bytes(), 0);
-        assert!(batch.hand_on(2));
+        assert!(batch.part(0).hand_on(2));
         assert_eq!(abandoned.bytes(), batch.bytes());
     }
 }

@@ -1,13 +1,14 @@
 //! The batch: the message that travels through the house.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use super::credit::Permit;
 use super::generation::{Generation, Lease};
 use super::{Outcomes, Partition};
 use crate::record::Records;
 use crate::trace::{About, Log};
+
+mod part;
+
+pub use part::{Part, Places};
 
 /// Names a batch within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,11 +18,6 @@ pub struct BatchId {
     /// Counts from 0 within the generation, without gaps.
     pub sequence: u64,
 }
-
-/// `owner` once the results are with the producer. No incarnation gets there by counting up.
-const HANDED_ON: u64 = u64::MAX;
-/// `at` while no record is worked on.
-const NOT_BEGUN: u32 = u32::MAX;
 
 /// Where a batch lies in its partition's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,32 +36,28 @@ pub struct Range {
 /// Records of one partition in offset order, read under one generation.
 ///
 /// It is shared between the ledger, which keeps it for a replay, and whoever works on it; the last
-/// one to drop it returns its credit (P4). Whose results count is decided by one atomic: either the
-/// worker of incarnation n hands on, or a replay passes the batch to incarnation n + 1, never both.
+/// one to drop it returns its credit (P4). Its [`Part`]s say who that is: one worker, or all of
+/// them, each with the records whose keys fall to it.
 #[derive(Debug)]
 pub struct Batch {
     id: BatchId,
     lease: Lease,
     range: Range,
     records: Records,
+    parts: Vec<Part>,
     received: u64,
-    outcomes: OnceLock<Outcomes>,
-    owner: AtomicU64,
-    at: AtomicU32,
-    begun: AtomicU64,
     permit: Permit,
     log: Log,
 }
 
 impl Batch {
-    /// `incarnation` is the worker's to whom the batch goes first; `received` is Unix time in
-    /// nanoseconds.
+    /// Each record is in one of the parts; `received` is Unix time in nanoseconds.
     pub fn new(
         id: BatchId,
         lease: Lease,
         range: Range,
         contents: (Records, Permit),
-        incarnation: u64,
+        parts: Vec<Part>,
         received: u64,
     ) -> Self {
         let (records, permit) = contents;
@@ -74,11 +66,8 @@ impl Batch {
             lease,
             range,
             records,
+            parts,
             received,
-            outcomes: OnceLock::new(),
-            owner: AtomicU64::new(incarnation),
-            at: AtomicU32::new(NOT_BEGUN),
-            begun: AtomicU64::new(received),
             permit,
             log: Log::default(),
         }
@@ -139,99 +128,73 @@ impl Batch {
         self.permit.add(bytes);
     }
 
-    /// Whether its results are still to come, from whichever incarnation.
+    /// Whether results of it are still to come, from whichever incarnation.
     pub fn is_awaited(&self) -> bool {
-        self.is_current() && !self.is_handed_on()
+        self.is_current() && !self.parts.iter().all(Part::is_handed_on)
     }
 
-    /// A worker begins with the batch, at `now` in Unix nanoseconds.
-    pub fn begin(&self, now: u64) {
-        self.begun.store(now, Ordering::Relaxed);
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
-    /// When a worker last began with it, in Unix nanoseconds.
-    pub fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+    pub fn part(&self, index: usize) -> &Part {
+        &self.parts[index]
     }
 
-    /// The worker publishes the record it is at, so that after its death one knows which it was
-    /// (P5). False where a replay has passed the batch on meanwhile: an abandoned thread that
-    /// wakes up must not go on, nor blame its records on its successor.
-    #[must_use]
-    pub fn begin_record(&self, incarnation: u64, index: usize) -> bool {
-        if self.owner.load(Ordering::Relaxed) != incarnation {
-            return false;
-        }
-        self.at.store(index as u32, Ordering::Relaxed);
-        true
+    /// The index of the part that `worker` has.
+    pub fn part_of(&self, worker: usize) -> Option<usize> {
+        self.parts.iter().position(|part| part.worker() == worker)
     }
 
-    /// The place of the record at which the worker stopped, where it had begun and not handed on.
-    pub fn stopped_at_index(&self) -> Option<usize> {
-        let at = self.at.load(Ordering::Relaxed);
-        (at != NOT_BEGUN && !self.is_handed_on()).then_some(at as usize)
+    /// Whether the record at this offset is in the part.
+    pub fn has(&self, part: usize, offset: i64) -> bool {
+        let place = self.records.iter().position(|of| of.offset() == offset);
+        place.is_some_and(|place| self.part(part).places().hold(place))
     }
 
-    /// The offset of that record.
-    pub fn stopped_at(&self) -> Option<i64> {
-        let index = self.stopped_at_index()?;
-        Some(self.records.get(index).offset())
-    }
-
-    /// The worker claims the right to hand its results on. False where a replay has passed the
-    /// batch to a later incarnation: the results are to be dropped.
-    #[must_use]
-    pub fn hand_on(&self, incarnation: u64) -> bool {
-        self.owner
-            .compare_exchange(incarnation, HANDED_ON, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-
-    /// Whoever has handed on says how the records end, once all of them are delivered.
-    pub fn close(&self, outcomes: Outcomes) {
-        let _ = self.outcomes.set(outcomes);
-    }
-
-    /// How its records end; nothing before it is handed on.
+    /// How its records end, as far as its parts are handed on.
     pub fn outcomes(&self) -> Outcomes {
-        self.outcomes.get().cloned().unwrap_or_default()
-    }
-
-    /// Passes the batch to a later incarnation. False where it was handed on already.
-    #[must_use]
-    pub fn pass_to(&self, incarnation: u64) -> bool {
-        let pass = |owner| (owner != HANDED_ON).then_some(incarnation);
-        let passed = self
-            .owner
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, pass)
-            .is_ok();
-        if passed {
-            self.at.store(NOT_BEGUN, Ordering::Relaxed);
+        let mut outcomes = Outcomes::default();
+        for part in self.parts.iter().filter_map(Part::outcomes) {
+            outcomes.add(part.clone());
         }
-        passed
+        outcomes
     }
 
-    fn is_handed_on(&self) -> bool {
-        self.owner.load(Ordering::Acquire) == HANDED_ON
+    /// How many of its records were written to the output, as far as its parts are handed on.
+    pub fn produced(&self) -> u64 {
+        let closed = self.parts.iter().filter_map(Part::outcomes);
+        closed.map(|outcomes| outcomes.produced).sum()
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::credit::Budget;
-    use super::super::generation::{Generations, Tenure};
+    use super::super::generation::Tenure;
     use super::*;
 
     pub(crate) fn batch(tenure: &Tenure, sequence: u64, offsets: std::ops::Range<i64>) -> Batch {
         batch_of(0, tenure, sequence, offsets)
     }
 
-    /// A batch of the partition `id`, which goes to incarnation 1 first.
+    /// A batch of the partition `id`, which goes whole to worker 0, incarnation 1, first.
     pub(crate) fn batch_of(
         id: i32,
         tenure: &Tenure,
         sequence: u64,
         offsets: std::ops::Range<i64>,
+    ) -> Batch {
+        let parts = vec![Part::new(0, 1, Places::All)];
+        batch_in_parts(id, tenure, sequence, offsets, parts)
+    }
+
+    pub(crate) fn batch_in_parts(
+        id: i32,
+        tenure: &Tenure,
+        sequence: u64,
+        offsets: std::ops::Range<i64>,
+        parts: Vec<Part>,
     ) -> Batch {
         let partition = Partition { topic: 0, id };
         let mut records = Records::default();
@@ -250,35 +213,6 @@ pub(crate) mod tests {
             told_from: 0,
         };
         let permit = Budget::new(1).take(1).expect("an empty budget grants");
-        Batch::new(id, tenure.lease(), range, (records, permit), 1, 0)
-    }
-
-    #[test]
-    fn p3_results_are_handed_on_once_and_by_the_owner_alone() {
-        let tenure = Tenure::begin(&Generations::default());
-        let handed = batch(&tenure, 0, 0..3);
-        assert!(!handed.hand_on(2));
-        assert!(handed.hand_on(1));
-        assert!(!handed.pass_to(2), "what was handed on is not replayed");
-        let passed = batch(&tenure, 0, 0..3);
-        assert!(passed.pass_to(2));
-        assert!(
-            !passed.hand_on(1),
-            "an abandoned thread's late work is void"
-        );
-        assert!(passed.hand_on(2));
-    }
-
-    #[test]
-    fn p5_the_record_a_worker_stopped_at_is_known_and_not_blamed_on_its_successor() {
-        let tenure = Tenure::begin(&Generations::default());
-        let batch = batch(&tenure, 0, 10..13);
-        assert_eq!(batch.stopped_at(), None);
-        assert!(batch.begin_record(1, 2));
-        assert_eq!(batch.stopped_at(), Some(12));
-        assert!(batch.pass_to(2));
-        assert_eq!(batch.stopped_at(), None);
-        assert!(!batch.begin_record(1, 1), "the abandoned thread wakes up");
-        assert_eq!(batch.stopped_at(), None);
+        Batch::new(id, tenure.lease(), range, (records, permit), parts, 0)
     }
 }

@@ -1,11 +1,12 @@
-//! The bench: which batch a worker has in hand.
+//! The bench: what a worker has in hand.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::intake::Dispatch;
 
-/// The batch a worker has in hand. It outlives the worker, so that after its death one knows which
-/// record it was at (P5), also where a rewind has struck the batch from the ledger meanwhile.
+/// The part of a batch that a worker has in hand. It outlives the worker, so that after its death
+/// one knows which record it was at (P5), also where a rewind has struck the batch from the ledger
+/// meanwhile.
 #[derive(Clone, Debug, Default)]
 pub struct Bench(Arc<Mutex<InHand>>);
 
@@ -60,9 +61,9 @@ pub(super) mod tests {
 
     pub(crate) fn dispatch(incarnation: u64, batch: &Arc<Batch>) -> Arc<Dispatch> {
         Arc::new(Dispatch {
-            worker: 0,
             incarnation,
             batch: batch.clone(),
+            part: 0,
             suspects: Vec::new(),
         })
     }
@@ -76,7 +77,7 @@ pub(super) mod tests {
         let mut tenure = Tenure::begin(&Generations::default());
         let (bench, batch) = (Bench::default(), Arc::new(batch(&tenure, 0, 10..13)));
         bench.take_up(dispatch(1, &batch));
-        assert!(batch.begin_record(1, 2));
+        assert!(batch.part(0).begin_record(1, 2));
         tenure.advance();
         assert_eq!(culprit(&bench, 1), Some((batch.partition(), 12)));
         assert_eq!(culprit(&bench, 1), None, "one death, one attempt");
@@ -90,8 +91,8 @@ pub(super) mod tests {
         bench.take_up(dispatch(1, &batches[0]));
         assert_eq!(culprit(&bench, 1), None);
         bench.take_up(dispatch(2, &batches[1]));
-        assert!(batches[1].begin_record(1, 2));
-        assert!(batches[1].hand_on(1));
+        assert!(batches[1].part(0).begin_record(1, 2));
+        assert!(batches[1].part(0).hand_on(1));
         assert_eq!(culprit(&bench, 2), None);
     }
 
@@ -103,9 +104,9 @@ pub(super) mod tests {
         let bench = Bench::default();
         bench.take_up(dispatch(1, &new));
         assert_eq!(culprit(&bench, 1), None);
-        assert!(new.pass_to(2));
+        assert!(new.part(0).pass_to(2));
         bench.take_up(dispatch(2, &new));
-        assert!(new.begin_record(2, 1));
+        assert!(new.part(0).begin_record(2, 1));
         bench.take_up(dispatch(1, &old));
         bench.put_down(1);
         assert_eq!(culprit(&bench, 2), Some((new.partition(), 1)));

@@ -24,6 +24,7 @@ use crate::record::Records;
 mod dispatch;
 mod drain;
 mod rebalance;
+mod split;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ mod transactions;
 
 pub use dispatch::Dispatch;
 use rebalance::Rebalance;
+pub use split::Split;
 pub use status::LaneStatus;
 
 /// What the consumer is to do. In the order in which they were pushed.
@@ -67,6 +69,7 @@ pub struct Intake {
     generations: Generations,
     marks: Marks,
     drain: Duration,
+    split: Split,
     workers: Vec<Worker>,
     lanes: BTreeMap<Partition, Lane>,
     rebalance: Option<Rebalance>,
@@ -85,6 +88,7 @@ struct Worker {
 
 struct Lane {
     tenure: Tenure,
+    /// Who works on its batches, or on what of them has no key.
     worker: usize,
     phase: Phase,
     /// The offset after the last record read.
@@ -102,10 +106,11 @@ enum Phase {
 }
 
 impl Intake {
-    /// `workers` are the workers' incarnations; `drain` bounds how long a revoked partition may
-    /// take to settle.
+    /// `workers` are the workers' incarnations, among whom batches are `split`; `drain` bounds how
+    /// long a revoked partition may take to settle.
     pub fn new(
         workers: Vec<u64>,
+        split: Split,
         drain: Duration,
         generations: Generations,
         suspects: Suspects,
@@ -121,6 +126,7 @@ impl Intake {
             generations,
             marks,
             drain,
+            split,
             workers: workers.into_iter().map(seat).collect(),
             lanes: BTreeMap::new(),
             rebalance: None,
@@ -173,21 +179,15 @@ impl Intake {
             return 0;
         }
         let new = self.marks.read(partition, &records);
-        let worker = lane.worker;
-        let incarnation = self.workers[worker].incarnation;
         let (id, range) = lane.advance(partition, next);
+        let (lease, worker) = (lane.tenure.lease(), lane.worker);
+        let parts = self.parts(&records, worker);
         let contents = (records, permit);
-        let lease = lane.tenure.lease();
-        let batch = Arc::new(Batch::new(
-            id,
-            lease,
-            range,
-            contents,
-            incarnation,
-            received,
-        ));
-        self.ledger.append(worker, batch.clone());
-        self.send(worker, batch);
+        let batch = Arc::new(Batch::new(id, lease, range, contents, parts, received));
+        self.ledger.append(batch.clone());
+        for part in 0..batch.parts().len() {
+            self.send(batch.clone(), part);
+        }
         new
     }
 
@@ -329,18 +329,19 @@ impl Intake {
             return;
         }
         self.workers[worker].incarnation = incarnation;
-        for batch in self.ledger.replay(worker, incarnation) {
-            self.send(worker, batch);
+        for (batch, part) in self.ledger.replay(worker, incarnation) {
+            self.send(batch, part);
         }
     }
 
-    fn send(&mut self, worker: usize, batch: Arc<Batch>) {
+    fn send(&mut self, batch: Arc<Batch>, part: usize) {
         let offsets = batch.range().base..batch.range().next;
-        let suspects = self.suspects.among(batch.partition(), offsets);
+        let mut suspects = self.suspects.among(batch.partition(), offsets);
+        suspects.retain(|(offset, _)| batch.has(part, *offset));
         self.actions.push(Action::Send(Dispatch {
-            worker,
-            incarnation: self.workers[worker].incarnation,
+            incarnation: self.workers[batch.part(part).worker()].incarnation,
             batch,
+            part,
             suspects,
         }));
     }

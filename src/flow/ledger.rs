@@ -39,7 +39,6 @@ struct Entry {
     records: usize,
     /// The first record's timestamp in Unix milliseconds, where the broker gave one.
     since: Option<i64>,
-    worker: usize,
     /// None once delivered: the payload is dropped and its credit returns.
     batch: Option<Arc<Batch>>,
     /// Known once delivered.
@@ -62,8 +61,8 @@ impl Ledger {
         );
     }
 
-    /// Writes down a batch that goes to `worker`. Batches of a generation come in sequence.
-    pub fn append(&mut self, worker: usize, batch: Arc<Batch>) {
+    /// Writes down a batch. Those of a generation come in sequence.
+    pub fn append(&mut self, batch: Arc<Batch>) {
         let id = batch.id();
         let since = batch.records().iter().next().and_then(|of| of.timestamp());
         if let Some(lane) = self.lane(id) {
@@ -72,7 +71,6 @@ impl Ledger {
                 next: batch.range().next,
                 records: batch.records().len(),
                 since,
-                worker,
                 batch: Some(batch),
                 outcomes: Outcomes::default(),
                 counted: false,
@@ -165,11 +163,12 @@ impl Ledger {
         self.lanes.remove(&partition);
     }
 
-    /// The batches that `worker` had not handed on, in order, passed to its new incarnation.
-    pub fn replay(&mut self, worker: usize, incarnation: u64) -> Vec<Arc<Batch>> {
+    /// The parts of batches that `worker` had not handed on, in order, passed to its new
+    /// incarnation.
+    pub fn replay(&mut self, worker: usize, incarnation: u64) -> Vec<(Arc<Batch>, usize)> {
         self.held_by(worker)
-            .filter(|batch| batch.pass_to(incarnation))
-            .cloned()
+            .filter(|(batch, part)| batch.part(*part).pass_to(incarnation))
+            .map(|(batch, part)| (batch.clone(), part))
             .collect()
     }
 
@@ -222,12 +221,10 @@ impl Ledger {
         }
     }
 
-    fn held_by(&self, worker: usize) -> impl Iterator<Item = &Arc<Batch>> {
-        self.lanes
-            .values()
-            .flat_map(|lane| &lane.entries)
-            .filter(move |entry| entry.worker == worker)
-            .filter_map(|entry| entry.batch.as_ref())
+    fn held_by(&self, worker: usize) -> impl Iterator<Item = (&Arc<Batch>, usize)> {
+        let entries = self.lanes.values().flat_map(|lane| &lane.entries);
+        let batches = entries.filter_map(|entry| entry.batch.as_ref());
+        batches.filter_map(move |batch| Some((batch, batch.part_of(worker)?)))
     }
 }
 
@@ -383,7 +380,7 @@ mod tests {
                 delivered: false,
                 counted: false,
             });
-            self.ledger.append(0, Arc::new(batch));
+            self.ledger.append(Arc::new(batch));
         }
 
         fn rewind(&mut self) {
@@ -420,11 +417,18 @@ mod tests {
     fn p2_a_replay_holds_in_order_what_was_not_handed_on() {
         let mut pair = Pair::new();
         (0..4).for_each(|_| pair.append(2));
-        let before: Vec<_> = pair.ledger.held_by(0).cloned().collect();
-        assert!(before[1].hand_on(1));
+        let before: Vec<_> = pair
+            .ledger
+            .held_by(0)
+            .map(|(batch, _)| batch.clone())
+            .collect();
+        assert!(before[1].part(0).hand_on(1));
         pair.tell(Event::Delivered(2));
         let replayed = pair.ledger.replay(0, 2);
-        let sequences: Vec<_> = replayed.iter().map(|batch| batch.id().sequence).collect();
+        let sequences: Vec<_> = replayed
+            .iter()
+            .map(|(batch, _)| batch.id().sequence)
+            .collect();
         assert_eq!(sequences, [0, 3]);
         assert!(pair.ledger.replay(1, 2).is_empty(), "another worker's");
     }
@@ -433,7 +437,8 @@ mod tests {
     fn p4_the_payload_goes_with_the_delivery_though_its_counts_are_awaited() {
         let mut pair = Pair::new();
         pair.append(2);
-        let batch = pair.ledger.held_by(0).next().map(Arc::downgrade);
+        let batch = pair.ledger.held_by(0).next();
+        let batch = batch.map(|(batch, _)| Arc::downgrade(batch));
         pair.tell(Event::Delivered(0));
         assert!(batch.expect("it was held").upgrade().is_none());
         assert_eq!(pair.ledger.settled(P), Some(START));

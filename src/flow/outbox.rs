@@ -1,14 +1,17 @@
 //! The outbox: which batch waits for which acknowledgement, and what may be sent next.
 //!
 //! ```text
-//!   Processed ──▶ piece ─┐ next, handed           receipts        all pieces
-//!   DeadLetters ▶ piece ─┴──────────────▶ outstanding ──▶ acknowledged ──▶ Delivered
+//!   Processed ──▶ piece ─┐ all parts, next, handed            receipts        all pieces
+//!   DeadLetters ▶ piece ─┴─────────────────────────▶ outstanding ──▶ acknowledged ──▶ Delivered
 //! ```
 //!
-//! A batch comes in up to two pieces: its outputs and its dead letters. A lane (one partition under
-//! one generation) that misses a batch or whose record was lost sends nothing more: what came later
-//! must not overtake what is read again (P2).
+//! Each part of a batch comes in up to two pieces: its outputs and its dead letters. A batch is
+//! sent once the results of all its parts are here, after the batch before it (P2), so that no
+//! transaction waits for a worker (P12). A lane (one partition under one generation) that misses a
+//! batch or whose record was lost sends nothing more: what came later must not overtake what is
+//! read again (P2).
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -48,17 +51,14 @@ struct Lane {
 #[derive(Debug)]
 struct Shipment {
     batch: Arc<Batch>,
-    outputs: Arrival,
-    letters: Arrival,
-    open_pieces: usize,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Arrival {
-    #[default]
-    Unknown,
-    Due,
-    Done,
+    /// Parts whose results are to come.
+    parts: usize,
+    /// Parts whose dead letters are to come. Below 0 where they were faster than the results.
+    letters: isize,
+    /// Pieces of either kind that are not acknowledged.
+    open: [usize; 2],
+    /// Pieces that wait for the other parts.
+    held: VecDeque<Ticket>,
 }
 
 /// The piece to be sent next, from its record `from` on.
@@ -72,32 +72,29 @@ pub struct Next<'a> {
 }
 
 impl Outbox {
-    /// A worker's results for a batch, and whether dead letters of it follow.
+    /// A worker's results for its part of a batch, and whether dead letters of it follow.
     pub fn processed(&mut self, batch: Arc<Batch>, outgoing: Outgoing, rejected: bool) {
-        if !batch.is_current() || !self.in_sequence(batch.id()) {
+        let id = batch.id();
+        if !batch.is_current() || self.is_past(id) {
             return;
         }
-        let id = batch.id();
         let shipment = self.shipment(&batch);
-        shipment.outputs = Arrival::Done;
-        if shipment.letters == Arrival::Unknown {
-            shipment.letters = if rejected {
-                Arrival::Due
-            } else {
-                Arrival::Done
-            };
-        }
+        shipment.parts -= 1;
+        shipment.letters += isize::from(rejected);
+        let whole = shipment.parts == 0;
         self.enqueue(batch, Kind::Outputs, outgoing);
-        self.finish(id);
+        if whole {
+            self.release(id);
+        }
     }
 
-    /// The dead letters of a batch: all of them at once.
+    /// The dead letters of a part of a batch: all of them at once.
     pub fn dead_letters(&mut self, batch: Arc<Batch>, outgoing: Outgoing) {
-        if !batch.is_current() || self.is_broken(batch.id()) {
+        let id = batch.id();
+        if !batch.is_current() || self.is_broken(id) {
             return;
         }
-        let id = batch.id();
-        self.shipment(&batch).letters = Arrival::Done;
+        self.shipment(&batch).letters -= 1;
         self.enqueue(batch, Kind::DeadLetters, outgoing);
         self.finish(id);
     }
@@ -158,10 +155,8 @@ impl Outbox {
         let id = piece.id();
         let whole = piece.is_acknowledged();
         let whole = whole.then(|| self.pieces.remove(&ticket)).flatten();
-        if whole.is_some() {
-            self.close_piece(id);
-        }
-        Some(Acknowledged { kind, whole })
+        let last = whole.is_some() && self.close_piece(id, kind);
+        Some(Acknowledged { kind, whole, last })
     }
 
     /// The piece's record at `index` was refused; its lane waits to be read again.
@@ -219,21 +214,33 @@ impl Outbox {
         self.pieces.len()
     }
 
-    fn in_sequence(&mut self, id: BatchId) -> bool {
+    /// The results of all parts are here: the batch may be sent, where none before it is missing.
+    fn release(&mut self, id: BatchId) {
         let lane = self.lanes.entry(id.partition).or_insert(Lane::begin(id));
         if lane.generation < id.generation {
             *lane = Lane::begin(id);
         }
-        if lane.broken || lane.generation > id.generation || id.sequence < lane.next {
-            return false;
-        }
         if id.sequence > lane.next {
             lane.broken = true;
             self.reports.push(Report::Gap(id));
-            return false;
+            self.shipments.remove(&id);
+            self.pieces.retain(|_, piece| piece.id() != id);
+        } else if let Some(shipment) = self.shipments.get_mut(&id) {
+            lane.next += 1;
+            self.queue.append(&mut shipment.held);
+            self.finish(id);
         }
-        lane.next += 1;
-        true
+    }
+
+    /// Whether no more results of the batch are taken: all of them have come, or its lane waits to
+    /// be read again.
+    fn is_past(&self, id: BatchId) -> bool {
+        let lane = self.lanes.get(&id.partition);
+        lane.is_some_and(|lane| match lane.generation.cmp(&id.generation) {
+            Ordering::Less => false,
+            Ordering::Equal => lane.broken || id.sequence < lane.next,
+            Ordering::Greater => true,
+        })
     }
 
     fn is_broken(&self, id: BatchId) -> bool {
@@ -246,10 +253,15 @@ impl Outbox {
             return;
         }
         self.tickets += 1;
-        self.shipment(&batch).open_pieces += 1;
-        self.queue.push_back(self.tickets);
+        let ticket = self.tickets;
+        let shipment = self.shipment(&batch);
+        shipment.open[kind as usize] += 1;
+        match shipment.parts {
+            0 => self.queue.push_back(ticket),
+            _ => shipment.held.push_back(ticket),
+        }
         self.pieces.insert(
-            self.tickets,
+            ticket,
             Piece {
                 batch,
                 kind,
@@ -267,11 +279,15 @@ impl Outbox {
             .or_insert_with(|| Shipment::new(batch.clone()))
     }
 
-    fn close_piece(&mut self, id: BatchId) {
-        if let Some(shipment) = self.shipments.get_mut(&id) {
-            shipment.open_pieces -= 1;
-        }
+    /// A piece is acknowledged; says whether that was the last of its kind.
+    fn close_piece(&mut self, id: BatchId, kind: Kind) -> bool {
+        let Some(shipment) = self.shipments.get_mut(&id) else {
+            return false;
+        };
+        shipment.open[kind as usize] -= 1;
+        let last = shipment.has_ended(kind);
         self.finish(id);
+        last
     }
 
     fn finish(&mut self, id: BatchId) {
@@ -330,14 +346,24 @@ impl Lane {
 impl Shipment {
     fn new(batch: Arc<Batch>) -> Self {
         Shipment {
+            parts: batch.parts().len(),
             batch,
-            outputs: Arrival::Unknown,
-            letters: Arrival::Unknown,
-            open_pieces: 0,
+            letters: 0,
+            open: [0; 2],
+            held: VecDeque::new(),
         }
     }
 
+    /// Whether all pieces of the kind have come and are acknowledged.
+    fn has_ended(&self, kind: Kind) -> bool {
+        let come = match kind {
+            Kind::Outputs => self.parts == 0,
+            Kind::DeadLetters => self.parts == 0 && self.letters == 0,
+        };
+        come && self.open[kind as usize] == 0
+    }
+
     fn is_complete(&self) -> bool {
-        self.outputs == Arrival::Done && self.letters == Arrival::Done && self.open_pieces == 0
+        self.has_ended(Kind::Outputs) && self.has_ended(Kind::DeadLetters)
     }
 }

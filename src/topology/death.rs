@@ -53,18 +53,18 @@ impl Death {
     fn note(&self, in_hand: &Dispatch, restarted: &Restarted) {
         let (batch, now) = (&in_hand.batch, unix_nanos());
         let (exit, incarnation) = (restarted.exit.kind(), in_hand.incarnation);
-        let Some(index) = batch.stopped_at_index() else {
+        let Some(index) = in_hand.part().stopped_at() else {
             return;
         };
         if !restarted.blamed {
-            return batch.log().void(incarnation, exit, now);
+            return batch.log().void(self.worker, incarnation, exit, now);
         }
         self.tracer.insist(batch, index, now);
         let context = batch.log().note(index, |journey| {
-            journey.begin_unless_begun(self.worker, incarnation, batch.begun());
+            journey.begin_unless_begun(self.worker, incarnation, in_hand.part().begun());
             journey.here()
         });
-        batch.log().void(incarnation, exit, now);
+        batch.log().void(self.worker, incarnation, exit, now);
         let partition = batch.partition();
         let topic = &self.topics[usize::from(partition.topic)];
         tracing::warn!(

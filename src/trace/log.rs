@@ -111,9 +111,11 @@ impl Times {
         self.0.into_iter().flatten()
     }
 
-    /// The first time counts: what was begun is begun once.
+    /// Where a batch is worked on in parts it is begun with the first of them, and done with the
+    /// last.
     pub fn pass(&mut self, milestone: Milestone, now: u64) {
-        self.0[milestone as usize].get_or_insert(now);
+        let time = &mut self.0[milestone as usize];
+        *time = time.filter(|_| milestone.is_begin()).or(Some(now));
     }
 }
 
@@ -190,19 +192,27 @@ impl Log {
         self.note(index, |journey| journey.here())
     }
 
-    /// A worker came to its end in this way before it handed the batch on: what it did for the
-    /// records is void.
-    pub fn void(&self, incarnation: u64, error: &'static str, now: u64) {
+    /// A worker came to its end in this way before it handed its part of the batch on: what it did
+    /// for the records is void.
+    pub fn void(&self, worker: usize, incarnation: u64, error: &'static str, now: u64) {
         let Some(open) = self.0.get() else { return };
         if let Some(pages) = &mut *open.pages() {
             for journey in &mut pages.journeys {
-                journey.void(incarnation, error, now);
+                journey.void(worker, incarnation, error, now);
             }
         }
     }
 }
 
 impl Milestone {
+    fn is_begin(self) -> bool {
+        use Milestone::{CountBegun, LettersBegun, LettersHanded, OutputsHanded};
+        matches!(
+            self,
+            OutputsHanded | LettersBegun | LettersHanded | CountBegun
+        )
+    }
+
     /// Whether nothing more may follow for some record.
     fn is_last(self) -> bool {
         use Milestone::{Counted, LettersAcknowledged, OutputsAcknowledged};
@@ -274,9 +284,9 @@ impl Journey {
         }
     }
 
-    fn void(&mut self, incarnation: u64, error: &'static str, now: u64) {
+    fn void(&mut self, worker: usize, incarnation: u64, error: &'static str, now: u64) {
         if let Some(work) = self.works.last_mut()
-            && work.incarnation == incarnation
+            && (work.worker, work.incarnation) == (worker, incarnation)
         {
             work.ended.get_or_insert(now);
             work.error = Some(error);
@@ -386,7 +396,7 @@ mod tests {
             log.note(0, |journey| journey.begin(0, 1, 5));
             log.note(0, |journey| journey.finish(1, 6, &[], End::Output(0)));
             log.note(1, |journey| journey.begin(0, 1, 7));
-            log.void(1, "panicked", 9);
+            log.void(0, 1, "panicked", 9);
             log.note(0, |journey| journey.begin(0, 2, 10));
             log.note(0, |journey| journey.finish(2, 11, &[], End::Filtered));
         });
@@ -407,7 +417,7 @@ mod tests {
     fn p3_an_abandoned_thread_notes_nothing() {
         let finished = handed_on(&[0], |log| {
             log.note(0, |journey| journey.begin(0, 1, 5));
-            log.void(1, "hung", 6);
+            log.void(0, 1, "hung", 6);
             log.note(0, |journey| journey.begin(0, 2, 7));
             log.note(0, |journey| journey.finish(1, 8, &[], End::Output(0)));
         });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use counting::{Counting, allocations};
 use greenroom::config::{Config, Sources};
 use greenroom::counts::Accumulator;
-use greenroom::flow::batch::Range;
+use greenroom::flow::batch::{Part, Places, Range};
 use greenroom::flow::generation::Tenure;
 use greenroom::flow::{Batch, BatchId, Budget, Generations, Partition};
 use greenroom::pipeline::{Now, Options, Outcome, Spec, preset};
@@ -152,5 +152,6 @@ fn batch(traceparents: &[Option<&[u8]>]) -> Batch {
         told_from: 0,
     };
     let permit = Budget::new(1).take(1).expect("an empty budget grants");
-    Batch::new(id, tenure.lease(), range, (records, permit), 1, 0)
+    let parts = vec![Part::new(0, 1, Places::All)];
+    Batch::new(id, tenure.lease(), range, (records, permit), parts, 0)
 }

@@ -11,6 +11,7 @@ mod documents;
 mod failpoints;
 mod harness;
 mod kafka_room;
+mod p02_keys;
 mod p02_membership;
 mod p04_bounded_memory;
 mod p05_poison;

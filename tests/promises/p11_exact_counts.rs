@@ -1,15 +1,15 @@
 //! P11: counts are exact, whatever dies in mid-stream.
 
 use greenroom::counts::Snapshot;
-use greenroom::generator::{Generator, Kind, Profile};
+use greenroom::generator::{Event, Generator, Kind, Profile};
 
-use crate::harness::{Broker, Evidence, Pipes, Redis, Service, Settings, Topics, eventually, feed};
+use crate::harness::{Broker, Evidence, Pipes, Redis, Service, Settings, Topics, eventually, pour};
 use crate::reference::{Counts, counts_of_logins};
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 40_000;
 
-fn settings(broker: &Broker, pipes: &Pipes) -> Settings {
+pub fn settings(broker: &Broker, pipes: &Pipes) -> Settings {
     // The group waits for a killed member as long as its session lasts.
     Settings::logins(broker, pipes)
         .with("GREENROOM_IN_FLIGHT_BYTES", "1MiB")
@@ -18,18 +18,27 @@ fn settings(broker: &Broker, pipes: &Pipes) -> Settings {
         .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "500")
 }
 
-/// So many usual events, and some of another kind.
+/// So many usual events, and some of another kind, under a hundred keys.
 fn fill(topics: &Topics, pipes: &Pipes, records: usize) {
     let seed = topics.ends(&pipes.input).iter().sum::<i64>().unsigned_abs();
-    let mut usual = Generator::new(Profile::new(Kind::Usual, seed));
-    feed(topics, pipes, records - records / 20, &mut usual);
-    let mut sample = Generator::new(Profile::new(Kind::Sample, seed));
-    feed(topics, pipes, records / 20, &mut sample);
+    for (kind, share) in [
+        (Kind::Usual, records - records / 20),
+        (Kind::Sample, records / 20),
+    ] {
+        let mut generator = Generator::new(Profile::new(kind, seed));
+        let events = (0..share).map(|n| {
+            let mut event = Event::default();
+            generator.fill(&mut event, 1_700_000_000);
+            event.key = Some(format!("key-{}", n % 100).into());
+            event
+        });
+        pour(topics, &pipes.input, events);
+    }
 }
 
 /// Kills the service three times while it is at work, and lets a fourth finish. `between` comes in
 /// the midst of the second's life, `after` after each death.
-fn live_and_die(
+pub fn live_and_die(
     topics: &Topics,
     pipes: &Pipes,
     settings: &Settings,
@@ -94,7 +103,7 @@ fn assert_together(topics: &Topics, pipes: &Pipes, settings: &Settings) {
     assert_eq!(counted, committed);
 }
 
-fn exactly_once(settings: Settings) -> Settings {
+pub fn exactly_once(settings: Settings) -> Settings {
     settings
         .with("GREENROOM_DELIVERY", "exactly-once")
         .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "10000")

@@ -1,11 +1,11 @@
 //! One trace an event, through all actors, to the record that goes out; and what may not be in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use greenroom::config::{self, Delivery};
+use greenroom::config::{self, Delivery, WorkerKey};
 use greenroom::topology::Sabotage;
 use greenroom::trace::{Context, Journey, SpanId, TraceId};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
@@ -41,11 +41,14 @@ fn traceparent(context: Context) -> OwnedHeaders {
     })
 }
 
-/// Writes these values, each with its `traceparent`, into a partition of its own number.
+/// Writes these values, each with its `traceparent`, into a partition of its own number, under one
+/// of several keys.
 pub fn write(lodger: &Lodger, partitions: usize, events: &[(String, Context)]) {
+    const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
     let records = events.iter().enumerate().map(|(n, (value, context))| {
         BaseRecord::<[u8], [u8]>::to(&lodger.pipes.input)
             .partition((n % partitions) as i32)
+            .key(KEYS[n % KEYS.len()].as_bytes())
             .payload(value.as_bytes())
             .headers(traceparent(*context))
     });
@@ -57,11 +60,16 @@ fn carried(record: &OwnedMessage) -> Context {
     Context::parse(text.as_bytes()).expect("a valid one")
 }
 
+/// Each of these values panics once.
 fn panic_once(value: &[u8]) -> Option<Sabotage> {
-    static PANICKED: AtomicBool = AtomicBool::new(false);
-    let word = b"\"panic once\"";
+    static PANICKED: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
+    let word = b"\"panic once ";
     let holds = value.windows(word.len()).any(|window| window == word);
-    (holds && !PANICKED.swap(true, Ordering::Relaxed)).then_some(Sabotage::Panic)
+    let first = || {
+        let mut panicked = PANICKED.lock().expect("nobody panics with it");
+        panicked.insert(value.to_vec())
+    };
+    (holds && first()).then_some(Sabotage::Panic)
 }
 
 /// The spans of each trace, by name; the topics' names are cut off.
@@ -77,16 +85,26 @@ fn trees(spans: Vec<Span>) -> BTreeMap<String, BTreeMap<String, Vec<Span>>> {
 
 #[test]
 fn p9_every_event_is_one_whole_tree_and_its_output_carries_it_on() {
+    trace_every_event(WorkerKey::Partition);
+}
+
+#[test]
+fn p9_also_where_workers_share_partitions_by_key() {
+    trace_every_event(WorkerKey::Key);
+}
+
+fn trace_every_event(worker_key: WorkerKey) {
     let collector = Collector::listen();
     let mut lodger = Lodger::move_in(Terms {
         partitions: 4,
         transformers: 2,
+        worker_key,
         poison: Some(panic_once),
         traces: Some(collector.settings("parentbased_always_off")),
         ..Terms::default()
     });
     let user = |number: usize| match number {
-        5000 => "panic once".to_owned(),
+        5000 => format!("panic once {worker_key:?}"),
         number => number.to_string(),
     };
     let events = (0..EVENTS).map(|n| (event(&user(n)), context(n, true)));

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use greenroom::counts::{PartitionCounts, Storing};
-use greenroom::flow::{Batch, Generation};
+use greenroom::flow::{Batch, Generation, Split};
 use greenroom::kafka::TopicPartition;
 
+use crate::house::Terms;
 use crate::kafka::{Client, Entry, Input, Kafka, Kind, Reason, Target};
 
 /// Deaths of workers at a record, before it becomes a dead letter.
@@ -18,15 +19,16 @@ pub struct Witness {
     pub trace: bool,
     gentle: bool,
     storing: Storing,
+    split: Split,
     breach: Option<String>,
     outputs: BTreeSet<(i32, i64)>,
     letters: BTreeMap<(i32, i64), Vec<Reason>>,
-    /// The highest offset in each output partition.
-    highest: BTreeMap<Target, i64>,
+    /// The highest offset in each line.
+    highest: BTreeMap<Line, i64>,
     /// By partition: below which offset all is counted and stored.
     stored: BTreeMap<i32, i64>,
-    /// What a reader of committed records sees in each output partition.
-    logs: BTreeMap<Target, BTreeMap<usize, i64>>,
+    /// What a reader of committed records sees of each line.
+    logs: BTreeMap<Line, BTreeMap<usize, i64>>,
     /// By process: how many workers each record killed.
     kills: HashMap<(u32, i32, i64), u32>,
     /// By process: how many workers died while they were at each record.
@@ -37,13 +39,18 @@ pub struct Witness {
     handed: BTreeMap<(u32, i32), Generation>,
 }
 
+/// What stays in order: the records of an input partition in an output partition or, where workers
+/// share batches by key, those of them with one key.
+type Line = (Target, Option<u8>);
+
 impl Witness {
     /// `trace` tells what happens, for a replay; `gentle` is a schedule where nothing goes wrong.
-    pub fn new(trace: bool, gentle: bool, storing: Storing) -> Self {
+    pub fn new(trace: bool, gentle: bool, terms: Terms) -> Self {
         Witness {
             trace,
             gentle,
-            storing,
+            storing: terms.storing,
+            split: terms.split,
             ..Witness::default()
         }
     }
@@ -65,7 +72,7 @@ impl Witness {
         }
     }
 
-    /// P2: the first occurrences of an input partition's outputs are in order. P5: nothing is
+    /// P2: the first occurrences of a line's outputs are in order. P5: nothing is
     /// called poison that has not killed its share of workers. P8: nothing comes twice where members
     /// only come and go.
     pub fn appended(&mut self, entry: &Entry) {
@@ -76,7 +83,7 @@ impl Witness {
             format!("P8: {record:?} is written twice")
         });
         if self.ended(entry) {
-            let highest = self.highest.entry(entry.target).or_insert(-1);
+            let highest = self.highest.entry(self.line(entry)).or_insert(-1);
             // What one process has given up on, another may still get through.
             let in_order = *highest < entry.offset || self.condemned.contains(&record);
             *highest = entry.offset.max(*highest);
@@ -84,6 +91,11 @@ impl Witness {
                 format!("P2: {record:?} comes late in {:?}", entry.target)
             });
         }
+    }
+
+    fn line(&self, entry: &Entry) -> Line {
+        let key = entry.key.filter(|_| self.split == Split::ByKey);
+        (entry.target, key)
     }
 
     /// A record has its result. True for an output that it had not before.
@@ -108,7 +120,7 @@ impl Witness {
         let repeated = self.outputs.contains(&record) || self.letters.contains_key(&record);
         self.require(!repeated, || format!("P12: {record:?} is seen twice"));
         if self.ended(entry) {
-            let log = self.logs.entry(entry.target).or_default();
+            let log = self.logs.entry(self.line(entry)).or_default();
             let before = log.range(..place).next_back().map(|(_, offset)| *offset);
             let after = log.range(place..).next().map(|(_, offset)| *offset);
             log.insert(place, entry.offset);

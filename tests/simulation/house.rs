@@ -7,7 +7,7 @@ use std::time::Duration;
 use greenroom::counts::{Change, Memory, PartitionCounts, Saved, Storing, Tally};
 use greenroom::flow::generation::Lease;
 use greenroom::flow::{
-    Batch, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Suspects,
+    Batch, BatchId, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Split, Suspects,
 };
 use greenroom::record::Outgoing;
 
@@ -38,9 +38,24 @@ pub enum Mutation {
     SettleBeforeTheCommit,
     StoreBeyondTheTransaction,
     RestoreBeforeItIsDecided,
+    SplitByAnythingButTheKey,
+    PartGoesAstray,
+    DoneAtItsFirstPart,
+    CountItsFirstPartAsAll,
 }
 
 impl Mutation {
+    /// Whether it is a rule of batches that workers share.
+    pub fn is_of_parts(self) -> bool {
+        matches!(
+            self,
+            Mutation::SplitByAnythingButTheKey
+                | Mutation::PartGoesAstray
+                | Mutation::DoneAtItsFirstPart
+                | Mutation::CountItsFirstPartAsAll
+        )
+    }
+
     /// Whether it is a rule of exactly-once that is broken.
     pub fn is_of_transactions(self) -> bool {
         matches!(
@@ -165,6 +180,7 @@ pub struct Counts {
 /// The actors of a process and what they share.
 pub struct House {
     pub life: u32,
+    split: Split,
     mutation: Option<Mutation>,
     generations: Generations,
     suspects: Suspects,
@@ -178,6 +194,8 @@ pub struct House {
     aggregators: u64,
     pub intake: Intake,
     pub reports: VecDeque<Report>,
+    /// Delivered, and with [`Mutation::SettleAnOldGeneration`] not forgotten by a rewind.
+    late: Option<BatchId>,
     /// What the group has given to this process, as it knows.
     pub owned: BTreeSet<i32>,
     /// What its client fetches, and from where.
@@ -209,6 +227,7 @@ pub const TOPIC: &str = "input";
 #[derive(Clone, Copy)]
 pub struct Terms {
     pub workers: usize,
+    pub split: Split,
     pub exactly_once: bool,
     pub storing: Storing,
 }
@@ -237,6 +256,7 @@ impl House {
         let suspects = Suspects::default();
         let intake = Intake::new(
             vec![1; workers],
+            terms.split,
             DRAIN,
             generations.clone(),
             suspects.clone(),
@@ -244,6 +264,7 @@ impl House {
         );
         House {
             life,
+            split: terms.split,
             mutation,
             generations,
             suspects,
@@ -255,6 +276,7 @@ impl House {
             aggregators: 1,
             intake,
             reports: VecDeque::new(),
+            late: None,
             owned: BTreeSet::new(),
             fetching: BTreeMap::new(),
             rebalancing: false,

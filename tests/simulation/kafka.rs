@@ -48,9 +48,13 @@ const KINDS: [Kind; 12] = [
     Kind::HugeLetter,
 ];
 
+/// They fall to different workers where there are several.
+const KEYS: [Option<u8>; 5] = [None, Some(0), Some(1), Some(2), Some(3)];
+
 #[derive(Clone, Copy, Debug)]
 pub struct Input {
     pub offset: i64,
+    pub key: Option<u8>,
     pub kind: Kind,
     pub bytes: usize,
 }
@@ -82,6 +86,7 @@ pub struct Entry {
     pub target: Target,
     pub partition: i32,
     pub offset: i64,
+    pub key: Option<u8>,
     pub kind: Kind,
     pub generation: Generation,
     pub letter: Option<Reason>,
@@ -169,6 +174,7 @@ fn log(gentle: bool, dice: &mut Dice) -> Vec<Input> {
             };
             Input {
                 offset,
+                key: dice.pick(&KEYS),
                 kind: dice.pick(kinds),
                 bytes: if dice.one_in(12) {
                     300

@@ -80,7 +80,7 @@ fn the_promises_hold_under_every_schedule() {
 
 #[test]
 fn each_mutation_is_caught() {
-    let mutations: [(Mutation, Wanted); 12] = [
+    let mutations: [(Mutation, Wanted); 16] = [
         (Mutation::CommitOneTooFar, |breach| {
             breach.starts_with("P1:")
         }),
@@ -113,6 +113,18 @@ fn each_mutation_is_caught() {
             breach.starts_with("P12: partition")
         }),
         (Mutation::RestoreBeforeItIsDecided, |breach| {
+            breach.starts_with("P11")
+        }),
+        (Mutation::SplitByAnythingButTheKey, |breach| {
+            breach.starts_with("P2")
+        }),
+        (Mutation::PartGoesAstray, |breach| {
+            breach.starts_with("liveness")
+        }),
+        (Mutation::DoneAtItsFirstPart, |breach| {
+            breach.starts_with("P1:")
+        }),
+        (Mutation::CountItsFirstPartAsAll, |breach| {
             breach.starts_with("P11")
         }),
     ];

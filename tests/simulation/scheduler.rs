@@ -4,6 +4,7 @@ use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use greenroom::counts::Storing;
+use greenroom::flow::Split;
 
 use crate::checks::Witness;
 use crate::dice::Dice;
@@ -127,7 +128,7 @@ impl World {
         let terms = draw_terms(mutation, &mut dice);
         let mut world = World {
             kafka,
-            witness: Witness::new(trace, gentle, terms.storing),
+            witness: Witness::new(trace, gentle, terms),
             houses: [None, None, None],
             targets: vec![0; partitions],
             terms,
@@ -357,8 +358,10 @@ fn draw_terms(mutation: Option<Mutation>, dice: &mut Dice) -> Terms {
         Some(mutation) => mutation.is_of_carried_counts(),
         None => exactly_once && dice.one_in(2),
     };
+    let shared = mutation.is_some_and(Mutation::is_of_parts) || dice.one_in(2);
     Terms {
         workers,
+        split: if shared { Split::ByKey } else { Split::Whole },
         exactly_once,
         storing: match carried {
             true => Storing::WithTransactions,

@@ -32,8 +32,11 @@ impl Reading {
                 }
                 Action::Seek(partition, offset) => self.seek(partition, offset)?,
                 Action::Send(dispatch) => {
-                    self.wiring.tracer.begin(&dispatch.batch);
-                    let worker = &self.wiring.transformers[dispatch.worker];
+                    // Once for the batch, before anybody works on it.
+                    if dispatch.part == 0 {
+                        self.wiring.tracer.begin(&dispatch.batch);
+                    }
+                    let worker = &self.wiring.transformers[dispatch.worker()];
                     let _ = worker.send(Work::of(dispatch));
                 }
                 Action::Allow(transaction) => {

@@ -52,6 +52,7 @@ impl Reading {
         let incarnations = workers.iter().map(|worker| worker.incarnation().number());
         let intake = Intake::new(
             incarnations.collect(),
+            wiring.split,
             wiring.limits.drain,
             wiring.generations.clone(),
             wiring.suspects.clone(),

@@ -10,7 +10,7 @@ use crate::supervision::unix_nanos;
 use crate::telemetry::traces::Tracer;
 use crate::trace::{End, Journey};
 
-/// Follows the traced records of one batch. The others cost a comparison each.
+/// Follows the traced records of one part of a batch. The others cost a comparison each.
 pub struct Following<'a> {
     tracer: &'a Tracer,
     dispatch: &'a Dispatch,
@@ -22,10 +22,12 @@ pub struct Following<'a> {
 
 impl<'a> Following<'a> {
     pub fn new(tracer: &'a Tracer, dispatch: &'a Dispatch) -> Self {
+        let mut to_come = dispatch.batch.log().indices();
+        to_come.retain(|index| dispatch.part().places().hold(*index));
         Following {
             tracer,
             dispatch,
-            to_come: dispatch.batch.log().indices().into_iter().peekable(),
+            to_come: to_come.into_iter().peekable(),
             traced: false,
         }
     }
@@ -38,7 +40,7 @@ impl<'a> Following<'a> {
         if self.traced {
             let now = unix_nanos();
             self.note(index, |journey, by| {
-                journey.begin(by.worker, by.incarnation, now);
+                journey.begin(by.worker(), by.incarnation, now);
             });
         }
     }
@@ -76,9 +78,9 @@ impl<'a> Following<'a> {
         }
         let (batch, now) = (&self.dispatch.batch, unix_nanos());
         self.tracer.insist(batch, index, now);
-        let begun = batch.begun();
+        let begun = self.dispatch.part().begun();
         self.note(index, |journey, by| {
-            journey.begin_unless_begun(by.worker, by.incarnation, begun);
+            journey.begin_unless_begun(by.worker(), by.incarnation, begun);
             let end = End::Rejected {
                 error_type: error_type.as_str(),
                 letter: None,

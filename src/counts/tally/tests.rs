@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::counts::{Accumulator, Memory, Store};
 use crate::flow::Budget;
+use crate::flow::batch::{Part, Places};
 use crate::flow::generation::{Generations, Tenure};
 use crate::record::Records;
 
@@ -14,6 +15,8 @@ struct Desk {
     store: Memory,
     tenure: Tenure,
     sequence: u64,
+    /// Of each batch.
+    parts: usize,
 }
 
 impl Desk {
@@ -27,6 +30,7 @@ impl Desk {
             store: store.clone(),
             tenure: Tenure::begin(&Generations::default()),
             sequence: 0,
+            parts: 1,
         }
     }
 
@@ -61,7 +65,15 @@ impl Desk {
             told_from: 0,
         };
         let contents = (Records::default(), permit);
-        Arc::new(Batch::new(id, self.tenure.lease(), range, contents, 1, 0))
+        let parts = (0..self.parts).map(|worker| Part::new(worker, 1, Places::All));
+        Arc::new(Batch::new(
+            id,
+            self.tenure.lease(),
+            range,
+            contents,
+            parts.collect(),
+            0,
+        ))
     }
 
     /// Counts each record of a batch under its offset.
@@ -133,6 +145,43 @@ fn p11_a_batch_is_reported_when_its_counts_are_stored() {
     assert_eq!(counted(&desk.tally.take_reports()), 1);
     assert_eq!((desk.stored(29), desk.stored(39)), (1, 1));
     assert_eq!(desk.tally.changes(), None);
+}
+
+#[test]
+fn p11_a_batch_in_parts_counts_as_a_whole_or_not_at_all() {
+    let mut desk = Desk::restored(0);
+    desk.parts = 2;
+    let [first, second, void] = [(0, 10), (10, 20), (20, 30)].map(|(base, next)| {
+        let batch = desk.batch(base, next, 0);
+        (batch.clone(), delta(&batch))
+    });
+    let mut count = |(batch, delta): &(Arc<Batch>, Delta), part: usize| {
+        let mut delta = delta.clone();
+        let mut place = 0..;
+        delta
+            .added
+            .retain(|_| place.next().is_some_and(|place| place % 2 == part));
+        desk.tally.count(batch, delta, false)
+    };
+    assert_eq!(count(&first, 1), Applied::Gathered);
+    assert_eq!(count(&second, 1), Applied::Gathered);
+    assert_eq!(count(&first, 0), Applied::Counted);
+    assert_eq!(count(&void, 0), Applied::Gathered);
+    assert_eq!(desk.counted(9), 1);
+    assert_eq!(desk.counted(11) + desk.counted(12), 0, "a half is nothing");
+    desk.save();
+    assert_eq!(desk.rewind(0), Some(10), "the halves are void");
+    desk.sequence = 0;
+    let again = desk.batch(10, 20, 10);
+    let delta = delta(&again);
+    desk.tally.count(&again, delta, false);
+    assert_eq!(
+        desk.tally.count(&again, Delta::default(), false),
+        Applied::Counted
+    );
+    for offset in 0..20 {
+        assert_eq!(desk.counted(offset), 1, "{offset}");
+    }
 }
 
 #[test]

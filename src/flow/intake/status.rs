@@ -16,7 +16,7 @@ pub struct LaneStatus {
     pub in_flight: usize,
     /// The timestamp of the oldest of them, in Unix milliseconds.
     pub oldest: Option<i64>,
-    /// Of the worker it is with.
+    /// Grows with that of each worker it is with.
     pub incarnation: u64,
     /// Whether something is to move here: a restoring, a settlement or a commit is waited for.
     pub at_work: bool,
@@ -37,6 +37,7 @@ impl Intake {
     }
 
     fn lane_status(&self, partition: Partition, lane: &Lane) -> LaneStatus {
+        let workers = &self.workers[self.workers_of(lane.worker)];
         let committed = self.ledger.last_committed(partition).unwrap_or(0);
         LaneStatus {
             partition,
@@ -46,7 +47,7 @@ impl Intake {
             settled: self.ledger.settled(partition).unwrap_or(0),
             in_flight: self.ledger.records(partition),
             oldest: self.ledger.oldest(partition),
-            incarnation: self.workers[lane.worker].incarnation,
+            incarnation: workers.iter().map(|worker| worker.incarnation).sum(),
             at_work: lane.phase == Phase::Restoring || committed < lane.position,
         }
     }

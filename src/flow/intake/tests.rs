@@ -2,6 +2,7 @@ use super::*;
 use crate::flow::credit::Budget;
 
 mod ends;
+mod parts;
 mod transactions;
 
 const DRAIN: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ impl Desk {
         Desk {
             intake: Intake::new(
                 vec![1, 1],
+                Split::Whole,
                 DRAIN,
                 generations,
                 suspects.clone(),
@@ -173,7 +175,7 @@ fn partitions_go_to_the_worker_with_the_fewest() {
     desk.intake.assigned(vec![(of(3), 0), (of(4), 0)], NOW);
     [3, 4].iter().for_each(|id| desk.restored(*id, 0));
     [1, 3, 4].iter().for_each(|id| drop(desk.read(*id, &[0])));
-    let workers: Vec<_> = desk.sent.iter().map(|dispatch| dispatch.worker).collect();
+    let workers: Vec<_> = desk.sent.iter().map(|dispatch| dispatch.worker()).collect();
     assert_eq!(workers, [1, 0, 0]);
 }
 
@@ -312,7 +314,7 @@ fn p2_a_new_worker_gets_in_order_what_the_old_one_had_not_handed_on() {
     let handed = desk.read(0, &[0]);
     desk.read(0, &[1]);
     desk.read(0, &[2]);
-    assert!(handed.hand_on(1));
+    assert!(handed.part(0).hand_on(1));
     desk.restart(0, 2);
     assert_eq!(desk.actions(), ["send 0 1..2", "send 0 2..3"]);
     assert_eq!(desk.last().incarnation, 2);
@@ -328,8 +330,8 @@ fn p2_each_restart_replays_and_old_news_does_not() {
     desk.restart(0, 2);
     desk.restart(0, 1);
     assert!(desk.actions().is_empty());
-    assert!(!batch.hand_on(2), "its dispatch is void");
-    assert!(batch.hand_on(3));
+    assert!(!batch.part(0).hand_on(2), "its dispatch is void");
+    assert!(batch.part(0).hand_on(3));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A part of a batch's results, from its arrival to its acknowledgement.
+//! A piece of a batch's results, from its arrival to its acknowledgement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::flow::{Batch, BatchId};
 use crate::record::Outgoing;
 use crate::trace::Milestone;
 
-/// Which part of a batch's results a piece is.
+/// Which of a batch's results a piece has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Outputs,
@@ -50,12 +50,14 @@ pub struct Acknowledged {
     pub kind: Kind,
     /// The piece, where that was the last of it.
     pub(super) whole: Option<Piece>,
+    /// Nothing else of its kind is to be acknowledged of its batch.
+    pub(super) last: bool,
 }
 
 impl Acknowledged {
-    /// Notes on the traces when the piece was acknowledged, once all of it is.
+    /// Notes on the traces when the batch's pieces of this kind were acknowledged, once all are.
     pub fn log(&self, clock: impl FnOnce() -> u64) {
-        if let Some(piece) = &self.whole {
+        if let Some(piece) = self.whole.as_ref().filter(|_| self.last) {
             piece.batch.log().pass(self.kind.acknowledged(), clock);
         }
     }

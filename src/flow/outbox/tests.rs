@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::flow::batch::tests::batch_of;
+use crate::flow::batch::tests::{batch_in_parts, batch_of};
+use crate::flow::batch::{Part, Places};
 use crate::flow::generation::{Generations, Tenure};
 
 /// Partitions 0 and 1 under one tenure each, and batches of three records.
@@ -35,6 +36,21 @@ impl Desk {
             tenure,
             sequence,
             first..first + 3,
+        ))
+    }
+
+    /// A batch in two parts: the first of them has its records 0 and 2.
+    fn split(&self, partition: usize, sequence: u64) -> Arc<Batch> {
+        let first = 3 * i64::try_from(sequence).expect("a small number");
+        let places = [Places::These(vec![0, 2]), Places::These(vec![1])];
+        let parts = (0..).zip(places);
+        let parts = parts.map(|(worker, places)| Part::new(worker, 1, places));
+        Arc::new(batch_in_parts(
+            partition as i32,
+            &self.tenures[partition],
+            sequence,
+            first..first + 3,
+            parts.collect(),
         ))
     }
 
@@ -114,6 +130,61 @@ fn p1_a_batch_waits_for_its_dead_letters_whichever_come_first() {
         }
         assert_eq!(desk.told(), [Report::Delivered(batch.id())]);
     }
+}
+
+#[test]
+fn p1_a_batch_in_parts_is_delivered_when_all_of_each_is_acknowledged() {
+    let mut desk = Desk::new();
+    let batch = desk.split(0, 0);
+    desk.outbox.dead_letters(batch.clone(), outgoing(&[2]));
+    desk.outbox.processed(batch.clone(), outgoing(&[1]), false);
+    assert!(desk.next().is_none(), "the other part is to come (P12)");
+    assert!(desk.told().is_empty());
+    desk.outbox.processed(batch.clone(), outgoing(&[0]), true);
+    let tickets = [(); 3].map(|()| desk.hand());
+    let mut last = tickets.map(|ticket| {
+        assert!(desk.told().is_empty());
+        let acknowledged = desk.outbox.acknowledged(ticket, 1).expect("a piece");
+        (acknowledged.kind, acknowledged.last)
+    });
+    last.sort_by_key(|(kind, last)| (*kind as usize, *last));
+    let expected = [
+        (Kind::Outputs, false),
+        (Kind::Outputs, true),
+        (Kind::DeadLetters, true),
+    ];
+    assert_eq!(
+        last, expected,
+        "the traces are told with the last of a kind"
+    );
+    assert_eq!(desk.told(), [Report::Delivered(batch.id())]);
+}
+
+#[test]
+fn p2_a_batch_in_parts_is_sent_after_the_one_before_it_or_not_at_all() {
+    let mut desk = Desk::new();
+    let batches = [0, 1, 2].map(|sequence| desk.split(0, sequence));
+    for batch in &batches[..2] {
+        desk.outbox.processed(batch.clone(), outgoing(&[0]), false);
+    }
+    for batch in &batches[..2] {
+        desk.outbox.processed(batch.clone(), outgoing(&[1]), false);
+    }
+    let sent = [(); 4].map(|()| {
+        let id = desk.next().expect("a piece").batch.id();
+        desk.hand();
+        id.sequence
+    });
+    assert_eq!(sent, [0, 0, 1, 1]);
+
+    let lost = desk.split(0, 3);
+    for of in [&batches[2], &lost, &lost] {
+        desk.outbox.processed(of.clone(), outgoing(&[0]), false);
+    }
+    assert_eq!(desk.told(), [Report::Gap(lost.id())], "a part of 2 is lost");
+    desk.outbox
+        .processed(batches[2].clone(), outgoing(&[1]), false);
+    assert!(desk.next().is_none());
 }
 
 #[test]

@@ -222,18 +222,29 @@ impl Evidence {
         assert_in_order(&self.outputs);
         assert_in_order(&self.dead_letters);
     }
+
+    /// P2 where workers share partitions by key: the same of the records with one key.
+    pub fn assert_keys_in_order(&self) {
+        for records in [&self.outputs, &self.dead_letters] {
+            assert_lines_in_order(records, |record| record.key());
+        }
+    }
 }
 
 /// The same for the records of one topic.
 pub fn assert_in_order(records: &[OwnedMessage]) {
+    assert_lines_in_order(records, |_| None);
+}
+
+fn assert_lines_in_order(records: &[OwnedMessage], line: impl Fn(&OwnedMessage) -> Option<&[u8]>) {
     let mut seen = HashSet::new();
-    let mut last: BTreeMap<(i32, i32), i64> = BTreeMap::new();
+    let mut last = BTreeMap::new();
     for record in records {
         let id = id_of(record).expect("a header passes through");
         if !seen.insert(id) {
             continue;
         }
-        let lane = (record.partition(), id.0);
+        let lane = (record.partition(), id.0, line(record));
         let before = last.insert(lane, id.1);
         let topic = record.topic();
         assert!(

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use greenroom::config::{self, Delivery};
+use greenroom::config::{self, Delivery, WorkerKey};
 use greenroom::counts::Memory;
 use greenroom::kafka::{self, EmbeddedBroker};
 use greenroom::pipeline::{Compiled, Options, Spec, preset};
@@ -26,6 +26,7 @@ pub struct Terms {
     pub delivery: Delivery,
     pub partitions: i32,
     pub transformers: usize,
+    pub worker_key: WorkerKey,
     pub hang_after: Duration,
     pub restarts: RestartLimits,
     pub poison: Option<Poison>,
@@ -41,6 +42,7 @@ impl Default for Terms {
             delivery: Delivery::AtLeastOnce,
             partitions: 1,
             transformers: 1,
+            worker_key: WorkerKey::Partition,
             hang_after: Duration::from_secs(30),
             restarts: RestartLimits::default(),
             poison: None,
@@ -273,6 +275,7 @@ fn plan(bootstrap: String, pipeline: Compiled, terms: &Terms, board: Board) -> P
         outputs: pipeline.topics().iter().map(output).collect(),
         dead_letter_bytes: 1_048_588,
         transformers: terms.transformers,
+        worker_key: terms.worker_key,
         in_flight_bytes: terms.in_flight_bytes,
         limits: Limits {
             batch_records: 1000,

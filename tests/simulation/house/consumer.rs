@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use greenroom::flow::intake::Dispatch;
-use greenroom::flow::{Action, Batch, Intake, Marks, Partition, Report};
+use greenroom::flow::{Action, Batch, BatchId, Intake, Marks, Partition, Report};
 use greenroom::record::Records;
 
 use super::worker::value_of;
@@ -25,7 +25,12 @@ impl House {
             let mut records = Records::default();
             let mut bytes = 0;
             for input in fetched.iter().filter(|input| input.offset >= wanted) {
-                records.push(input.offset, None, None, Some(&value_of(input)));
+                let key = match self.mutation {
+                    Some(Mutation::SplitByAnythingButTheKey) => Some(input.offset as u8),
+                    _ => input.key,
+                };
+                let key = key.as_ref().map(std::slice::from_ref);
+                records.push(input.offset, None, key, Some(&value_of(input)));
                 bytes += input.bytes;
             }
             let Some(permit) = self.budget.take(bytes) else {
@@ -39,12 +44,12 @@ impl House {
 
     /// Takes in the next report.
     pub fn take_report(&mut self, now: Duration, kafka: &Kafka, witness: &mut Witness) {
-        let Some(mut report) = self.reports.pop_front() else {
+        let Some(report) = self.reports.pop_front() else {
             return;
         };
         witness.note(|| format!("{report:?}"));
         if self.mutation == Some(Mutation::SettleAnOldGeneration) {
-            self.make_current(&mut report);
+            self.settle_late(&report, now);
         }
         if report == Report::Undecided {
             let lanes = self.intake.status().into_iter();
@@ -56,12 +61,21 @@ impl House {
         }
     }
 
-    fn make_current(&self, report: &mut Report) {
-        if let Report::Delivered(id) | Report::Counted(id) = report {
-            let lanes = self.intake.status();
-            if let Some(lane) = lanes.iter().find(|lane| lane.partition == id.partition) {
-                id.generation = lane.generation;
+    /// What was delivered before a rewind is taken for the batch of that number after it.
+    fn settle_late(&mut self, report: &Report, now: Duration) {
+        match report {
+            Report::Delivered(id) => self.late = Some(*id),
+            Report::Counted(id) => {
+                let rewound = |late: &mut BatchId| {
+                    late.partition == id.partition && late.generation < id.generation
+                };
+                if let Some(late) = self.late.take_if(rewound) {
+                    let generation = id.generation;
+                    let report = Report::Delivered(BatchId { generation, ..late });
+                    self.intake.report(report, now);
+                }
             }
+            _ => {}
         }
     }
 
@@ -150,11 +164,15 @@ impl House {
     fn dispatch(&mut self, dispatch: Dispatch, witness: &mut Witness) {
         if self.is_new(&dispatch.batch) {
             self.watch(&dispatch.batch, witness);
-        } else if self.mutation == Some(Mutation::LoseAReplay) {
+        } else if dispatch.part == 0 && self.mutation == Some(Mutation::LoseAReplay) {
             self.mutation = None;
             return;
         }
-        let worker = &mut self.workers[dispatch.worker];
+        let mut worker = dispatch.worker();
+        if self.mutation == Some(Mutation::PartGoesAstray) {
+            worker = (worker + 1) % self.workers.len();
+        }
+        let worker = &mut self.workers[worker];
         if worker.up {
             worker.mailbox.push_back(dispatch);
         }
@@ -215,7 +233,15 @@ impl House {
             .map(|worker| worker.incarnation)
             .collect();
         let (generations, suspects) = (self.generations.clone(), self.suspects.clone());
-        self.intake = Intake::new(incarnations, DRAIN, generations, suspects, Marks::default());
+        let marks = Marks::default();
+        self.intake = Intake::new(
+            incarnations,
+            self.split,
+            DRAIN,
+            generations,
+            suspects,
+            marks,
+        );
         self.reports.clear();
         self.commit = None;
         self.rebalancing = false;
@@ -245,7 +271,7 @@ fn describe(action: &Action) -> String {
     match action {
         Action::Send(dispatch) => {
             let (id, range) = (dispatch.batch.id(), dispatch.batch.range());
-            format!("send {id:?} {range:?} to worker {}", dispatch.worker)
+            format!("send {id:?} {range:?} to worker {}", dispatch.worker())
         }
         Action::Restore {
             partition, start, ..

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use greenroom::flow::Report;
 use greenroom::flow::outbox::Next;
+use greenroom::record::Outgoing;
 
-use super::worker::{LETTERS, kind_of};
+use super::worker::{LETTERS, key_of, kind_of};
 use super::{House, Mutation, ToProducer};
 use crate::checks::Witness;
 use crate::dice::Dice;
@@ -19,6 +20,12 @@ impl House {
                 outgoing,
                 rejected,
             }) => {
+                if self.mutation == Some(Mutation::DoneAtItsFirstPart) {
+                    for _ in 1..batch.parts().len() {
+                        let nothing = Outgoing::default();
+                        self.outbox.processed(batch.clone(), nothing, false);
+                    }
+                }
                 self.outbox.processed(batch, outgoing, rejected);
             }
             Some(ToProducer::DeadLetters { batch, outgoing }) => {
@@ -134,6 +141,7 @@ fn entry(life: u32, producer: Option<Producer>, next: &Next<'_>, index: usize) -
         target,
         partition,
         offset: record.source().offset(),
+        key: key_of(record.source().value()),
         kind: kind_of(record.source().value()),
         generation: next.batch.id().generation,
         letter,

@@ -68,6 +68,11 @@ impl House {
     }
 
     fn count(&mut self, counts: &Counts) {
+        if self.mutation == Some(Mutation::CountItsFirstPartAsAll) {
+            for _ in 1..counts.batch.parts().len() {
+                self.tally.count(&counts.batch, Delta::default(), false);
+            }
+        }
         let applied = count_into(&mut self.tally, counts);
         if applied == Applied::Counted && self.mutation == Some(Mutation::SettleBeforeItIsStored) {
             self.reports.push_back(Report::Counted(counts.batch.id()));

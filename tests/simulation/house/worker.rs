@@ -85,7 +85,8 @@ impl Worker {
 
 pub struct Thread {
     dispatch: Arc<Dispatch>,
-    at: usize,
+    /// The records still to be worked on, by their places.
+    places: VecDeque<usize>,
     outgoing: Outgoing,
     rejects: Vec<Reject>,
     offsets: Vec<i64>,
@@ -94,9 +95,11 @@ pub struct Thread {
 
 impl Thread {
     fn new(dispatch: Arc<Dispatch>) -> Self {
+        let places = 0..dispatch.batch.records().len();
+        let places = places.filter(|place| dispatch.part().places().hold(*place));
         Thread {
+            places: places.collect(),
             dispatch,
-            at: 0,
             outgoing: Outgoing::default(),
             rejects: Vec::new(),
             offsets: Vec::new(),
@@ -117,37 +120,38 @@ impl Thread {
         if !batch.is_current() {
             return Step::Ends;
         }
-        if self.at < batch.records().len() {
-            return self.process(&batch, abandoned);
+        if let Some(place) = self.places.front() {
+            return self.process(*place, &batch, abandoned);
         }
-        if !batch.hand_on(self.dispatch.incarnation) {
+        if !self.dispatch.part().hand_on(self.dispatch.incarnation) {
             return Step::Ends;
         }
         self.results = Some(self.handed_of(batch));
         Step::Goes
     }
 
-    fn process(&mut self, batch: &Batch, abandoned: bool) -> Step {
-        if !batch.begin_record(self.dispatch.incarnation, self.at) {
+    fn process(&mut self, place: usize, batch: &Batch, abandoned: bool) -> Step {
+        let (part, incarnation) = (self.dispatch.part(), self.dispatch.incarnation);
+        if !part.begin_record(incarnation, place) {
             return Step::Ends;
         }
-        let record = batch.records().get(self.at);
+        let record = batch.records().get(place);
         let suspicion = self.suspicion(record.offset());
         match kind_of(record.value()) {
-            _ if suspicion.attempts >= MAX_ATTEMPTS => self.reject(Reason::Poison, &suspicion),
+            _ if suspicion.attempts >= MAX_ATTEMPTS => {
+                self.reject(place, Reason::Poison, &suspicion);
+            }
             Kind::Poison => return Step::Panics(record.offset()),
             Kind::Hang if !abandoned => return Step::Blocks,
             Kind::Filter => {}
-            Kind::Reject => self.reject(Reason::Rejected, &suspicion),
-            _ if suspicion.too_large => self.reject(Reason::TooLarge, &suspicion),
-            _ => self
-                .outgoing
-                .push_source(self.at, (record.offset() % 2) as u16),
+            Kind::Reject => self.reject(place, Reason::Rejected, &suspicion),
+            _ if suspicion.too_large => self.reject(place, Reason::TooLarge, &suspicion),
+            _ => self.outgoing.push_source(place, shard(record.value())),
         }
         if record.offset() >= batch.range().count_from {
             self.offsets.push(record.offset());
         }
-        self.at += 1;
+        self.places.pop_front();
         Step::Goes
     }
 
@@ -158,10 +162,10 @@ impl Thread {
             .unwrap_or_default()
     }
 
-    fn reject(&mut self, reason: Reason, suspicion: &Suspicion) {
+    fn reject(&mut self, place: usize, reason: Reason, suspicion: &Suspicion) {
         let omit_value = suspicion.omit_value;
         self.rejects.push(Reject {
-            index: self.at,
+            index: place,
             reason,
             omit_value,
         });
@@ -285,9 +289,26 @@ impl House {
     }
 }
 
-/// Each byte of a value says what is to become of the record.
+/// The first byte of a value says what is to become of the record, the second its key.
 pub fn value_of(input: &Input) -> Vec<u8> {
-    vec![input.kind as u8; input.bytes]
+    let mut value = vec![0; input.bytes];
+    value[0] = input.kind as u8;
+    value[1] = input.key.map_or(NO_KEY, |key| key);
+    value
+}
+
+/// Said of itself by a record that has none.
+const NO_KEY: u8 = u8::MAX;
+
+/// The key that a record says it has.
+pub fn key_of(value: Option<&[u8]>) -> Option<u8> {
+    let key = value.expect("each record has a value")[1];
+    (key != NO_KEY).then_some(key)
+}
+
+/// The partition of the output that it goes to.
+fn shard(value: Option<&[u8]>) -> u16 {
+    u16::from(key_of(value).unwrap_or(0)) % 2
 }
 
 pub fn kind_of(value: Option<&[u8]>) -> Kind {

@@ -10,7 +10,7 @@ fn produced(records: u64) -> Outcomes {
 }
 
 fn deliver(desk: &mut Desk, batch: &Batch, outcomes: Outcomes) {
-    batch.close(outcomes);
+    batch.part(0).close(outcomes);
     desk.settle(batch);
 }
 
