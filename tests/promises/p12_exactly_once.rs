@@ -26,12 +26,15 @@ fn p12_nothing_of_an_instance_that_was_frozen_beyond_its_session_becomes_visible
     feed_mixed(&topics, &pipes, 20_000);
     let slow = settings(broker, &pipes, "frozen").with("GREENROOM_COMMIT_INTERVAL", "4s");
     let mut frozen = Service::start(&slow);
+    // One transaction may be aborted already: what was sent before the broker was asked what is
+    // committed is read again.
     eventually("results in an open transaction", || {
-        topics.written(&pipes.output) > 1000
+        let decided: i64 = topics.ends(&pipes.output).iter().sum();
+        topics.written(&pipes.output) - decided > 1000
     });
     frozen.signal("STOP");
-    let seen = topics.ends(&pipes.output).iter().sum::<i64>();
-    assert_eq!(seen, 0, "it was frozen too late");
+    let seen = topics.drain(&pipes.output);
+    assert!(seen.is_empty(), "it was frozen too late");
     let mut heir = Service::start(&settings(broker, &pipes, "heir"));
     topics.wait_for_all(&pipes);
     Evidence::assert_exactly_once(&topics, &pipes);
