@@ -300,7 +300,7 @@ fn membership(config: &mut ClientConfig, settings: &Settings) {
 /// compares with this limit, so it holds for all of them together; every broker can overshoot it
 /// by one fetch.
 fn bound_fetches(config: &mut ClientConfig, budget: usize) {
-    let queued = (budget / 4 / 1024).max(1024);
+    let queued = (budget / 8 / 1024).max(1024);
     config.set("queued.max.messages.kbytes", queued.to_string());
     config.set(
         "fetch.max.bytes",
