@@ -102,7 +102,7 @@ fn spans_go_over_http_too_with_the_headers_that_are_asked_for() {
 
 #[test]
 fn spans_go_over_tls_to_a_collector_that_asks_who_we_are() {
-    let (theirs, ours) = (Papers::issue(), Papers::issue());
+    let (theirs, ours) = (Papers::draw_up(), Papers::draw_up());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("https://{}", listener.local_addr().expect("an address"));
     let acceptor = acceptor(&theirs, &ours);
@@ -138,7 +138,7 @@ fn acceptor(own: &Papers, trusted: &Papers) -> SslAcceptor {
 #[test]
 fn grpc_goes_over_tls_too_and_to_nobody_who_is_not_trusted() {
     let collector = Collector::listen();
-    let papers = Papers::issue();
+    let papers = Papers::draw_up();
     let address = format!("https://{}", papers.open_door(collector.address()));
     let settings = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &*address),

@@ -23,7 +23,7 @@ pub struct Papers {
 }
 
 impl Papers {
-    pub fn issue() -> Papers {
+    pub fn draw_up() -> Papers {
         let (certificate, key) = certify().expect("OpenSSL signs");
         let papers = Papers {
             folder: TempDir::new().expect("a folder"),
