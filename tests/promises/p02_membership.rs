@@ -78,8 +78,7 @@ fn p2_static_members_come_and_go() {
         settings
             .with("GREENROOM_STATIC_MEMBERSHIP", "true")
             .with("GREENROOM_INSTANCE", &format!("instance-{number}"))
-            .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "6000")
-            .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
+            .missed_soon()
     });
 }
 
@@ -131,8 +130,7 @@ fn p12_of_two_instances_with_one_transactional_id_one_goes_and_says_why() {
     twins(|settings| {
         settings
             .with("GREENROOM_DELIVERY", "exactly-once")
-            .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "6000")
-            .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
+            .missed_soon()
     });
 }
 

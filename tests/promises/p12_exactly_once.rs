@@ -12,8 +12,7 @@ fn settings(broker: &Broker, pipes: &Pipes, instance: &str) -> Settings {
         .with("GREENROOM_DELIVERY", "exactly-once")
         .with("GREENROOM_INSTANCE", instance)
         .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "10000")
-        .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "6000")
-        .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
+        .missed_soon()
 }
 
 /// What it had in a transaction when it froze, others have done since.

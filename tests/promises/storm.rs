@@ -30,7 +30,6 @@ fn settings(broker: &Broker, pipes: &Pipes, delivery: &str) -> Settings {
     Settings::logins(broker, pipes)
         .with("GREENROOM_DELIVERY", delivery)
         .with("GREENROOM_IN_FLIGHT_BYTES", "2MiB")
-        .with("GREENROOM_KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "6000")
-        .with("GREENROOM_KAFKA_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000")
+        .missed_soon()
         .with("GREENROOM_KAFKA_PRODUCER_TRANSACTION_TIMEOUT_MS", "10000")
 }
