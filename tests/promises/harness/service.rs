@@ -224,6 +224,18 @@ impl Service {
         ended.expect("it has ended")
     }
 
+    /// Wakes it from a stop that was longer than its session. It notices, and comes back as a member
+    /// like any other.
+    pub fn wake(&self) {
+        let assigned = || self.log().matches("partitions assigned").count();
+        let before = assigned();
+        self.signal("CONT");
+        eventually("it to notice", || {
+            self.log().contains("partitions were lost")
+        });
+        eventually("it to be given partitions again", || assigned() > before);
+    }
+
     /// Everything it has logged.
     pub fn log(&self) -> String {
         let mut text = String::new();

@@ -124,6 +124,19 @@ impl Snapshot {
     }
 }
 
+fn at_least_once(more: impl FnOnce(Settings) -> Settings) {
+    let mut kills = Kills::begin("at-least-once", more);
+    let mut snapshots = Vec::new();
+    kills.rage(|kills| snapshots.push(Snapshot::take(&kills.topics, &kills.pipes)));
+    let (topics, pipes) = kills.end();
+    let evidence = Evidence::gather(&topics, &pipes);
+    evidence.assert_nothing_lost();
+    evidence.assert_in_order();
+    snapshots
+        .iter()
+        .for_each(|snapshot| snapshot.assert_acknowledged(&evidence));
+}
+
 fn exactly_once(more: impl FnOnce(Settings) -> Settings) {
     let mut kills = Kills::begin("exactly-once", more);
     kills.rage(|_| {});
@@ -134,16 +147,14 @@ fn exactly_once(more: impl FnOnce(Settings) -> Settings) {
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
 fn storm_p1_p2_p11_kills_and_rebalances_lose_nothing_and_keep_order() {
-    let mut kills = Kills::begin("at-least-once", |settings| settings);
-    let mut snapshots = Vec::new();
-    kills.rage(|kills| snapshots.push(Snapshot::take(&kills.topics, &kills.pipes)));
-    let (topics, pipes) = kills.end();
-    let evidence = Evidence::gather(&topics, &pipes);
-    evidence.assert_nothing_lost();
-    evidence.assert_in_order();
-    snapshots
-        .iter()
-        .for_each(|snapshot| snapshot.assert_acknowledged(&evidence));
+    at_least_once(|settings| settings);
+}
+
+#[test]
+#[ignore = "needs Java, Maven and redis-server; run: cargo test --test promises -- --ignored"]
+fn storm_p1_p2_p11_kills_and_rebalances_lose_nothing_with_counts_in_redis() {
+    let redis = Redis::start();
+    at_least_once(|settings| settings.with_counts_in(&redis));
 }
 
 #[test]
