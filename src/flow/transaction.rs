@@ -1,11 +1,16 @@
 //! The transaction: which batches become visible together (P12).
 //!
 //! ```text
-//!        a record            close         all acknowledged       allowed            done
-//!   Idle ────────▶ Open ──────────────▶ Closing ────────▶ Whole ────────▶ Ending ─────────▶ Idle
-//!                    └─────────────────────┴── fenced, late ─┴── refused ───┴──▶ Aborting ───┘
+//!   Unbegun ──▶ Undecided ──fenced─┐
+//!      └───────────────────────────┤
+//!          ┌───────────────────────┘
+//!          ▼  a record         close         all acknowledged       allowed            done
+//!        Idle ────────▶ Open ─────────▶ Closing ────────▶ Whole ────────▶ Ending ─────────▶ Idle
+//!                         └────────────────┴── fenced, late ─┴── refused ───┴──▶ Aborting ───┘
 //! ```
 //!
+//! Where a client before this one has sent something, nobody but the broker knows what it came to:
+//! then all that was read before is void, and nothing is sent until its leases are over.
 //! A batch enters whole or not at all: once a transaction closes, no further batch enters, and what
 //! of a batch is not sent yet goes with the rest of it. Batches of a lane (one partition under one
 //! generation) enter in their order, so a transaction holds an unbroken stretch of each lane, whose
@@ -31,6 +36,8 @@ pub type End = (BatchId, i64);
 pub struct Transaction {
     number: u64,
     phase: Phase,
+    /// A client before this one has sent something.
+    in_doubt: bool,
     opened: Duration,
     longest: Duration,
     lanes: BTreeMap<(Partition, Generation), Lane>,
@@ -38,6 +45,10 @@ pub struct Transaction {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// The transactional id is not ours yet.
+    Unbegun,
+    /// What was read is to be read again from what is committed.
+    Undecided,
     Idle,
     Open,
     Closing,
@@ -105,15 +116,33 @@ pub enum Ended {
 
 impl Transaction {
     /// The `first` has this number. One that lasts longer than `longest` is aborted, before the
-    /// broker does it.
-    pub fn new(first: u64, longest: Duration) -> Self {
+    /// broker does it. `in_doubt` says that an incarnation before this one may have left one.
+    pub fn new(first: u64, longest: Duration, in_doubt: bool) -> Self {
         Transaction {
             number: first,
-            phase: Phase::Idle,
+            phase: Phase::Unbegun,
+            in_doubt,
             opened: Duration::ZERO,
             longest,
             lanes: BTreeMap::new(),
         }
+    }
+
+    /// The transactional id is ours. True where what was sent before is undecided: whoever owns the
+    /// ledger is to rewind to what is committed, and to [fence](Transaction::fence) then.
+    #[must_use]
+    pub fn begin(&mut self, now: Duration) -> bool {
+        if self.in_doubt {
+            self.phase = Phase::Undecided;
+        } else {
+            self.begin_next(now);
+        }
+        std::mem::take(&mut self.in_doubt)
+    }
+
+    /// Whether the transactional id is ours.
+    pub fn is_begun(&self) -> bool {
+        self.phase != Phase::Unbegun
     }
 
     /// Whether records of this batch may be sent now.
@@ -135,13 +164,18 @@ impl Transaction {
         self.open(now);
     }
 
-    /// A record that belongs to no batch is about to be sent: a summary.
-    pub fn enter_summary(&mut self, now: Duration) {
+    /// A record that belongs to no batch is to be sent: a summary. False where none may be yet.
+    #[must_use]
+    pub fn enter_summary(&mut self, now: Duration) -> bool {
         self.open(now);
+        self.opened().is_some()
     }
 
     /// All of the batch's records are acknowledged, or it has none: then only its offset enters.
     pub fn acknowledged(&mut self, batch: &Batch, now: Duration) {
+        if self.in_doubt || self.phase == Phase::Undecided {
+            return; // it is to be read again
+        }
         let sequence = batch.id().sequence;
         let lane = self.lane(batch);
         lane.acknowledged.insert(sequence, batch.range().next);
@@ -192,13 +226,14 @@ impl Transaction {
             | Phase::StoringCounts
             | Phase::SendingOffsets
             | Phase::Committing => {}
+            Phase::Undecided => self.phase = Phase::Idle,
             _ => self.forget_void_lanes(),
         }
     }
 
     /// The broker does not take it.
     pub fn abort(&mut self) {
-        if self.phase != Phase::Idle {
+        if self.opened().is_some() {
             self.phase = Phase::Aborting(Cause::Refused);
         }
     }
@@ -225,7 +260,8 @@ impl Transaction {
     /// The client is another one: nothing is known of what was sent by the one before.
     pub fn start_over(&mut self) {
         self.number += 1;
-        self.phase = Phase::Idle;
+        self.in_doubt |= self.is_begun();
+        self.phase = Phase::Unbegun;
         self.lanes.clear();
     }
 
@@ -248,7 +284,10 @@ impl Transaction {
 
     /// When something first entered it; None where nothing has.
     pub fn opened(&self) -> Option<Duration> {
-        (self.phase != Phase::Idle).then_some(self.opened)
+        match self.phase {
+            Phase::Unbegun | Phase::Undecided | Phase::Idle => None,
+            _ => Some(self.opened),
+        }
     }
 
     /// Whether no batch is in it: at most a summary.
@@ -265,6 +304,7 @@ impl Transaction {
 
     fn committed(&mut self, now: Duration) -> Ended {
         let ends = self.ends();
+        self.number += 1;
         self.begin_next(now);
         Ended::Committed(ends)
     }
@@ -272,12 +312,12 @@ impl Transaction {
     fn aborted(&mut self, cause: Cause, now: Duration) -> Ended {
         let lanes = self.entered().map(|(id, _)| id).collect();
         self.lanes.retain(|_, lane| lane.entered.is_empty());
+        self.number += 1;
         self.begin_next(now);
         Ended::Aborted(cause, lanes)
     }
 
     fn begin_next(&mut self, now: Duration) {
-        self.number += 1;
         self.phase = Phase::Idle;
         self.forget_void_lanes();
         self.lanes.values_mut().for_each(Lane::begin_next);

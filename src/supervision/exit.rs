@@ -15,6 +15,10 @@ impl Incarnation {
         Incarnation(self.0 + 1)
     }
 
+    pub fn is_first(self) -> bool {
+        self == Incarnation::NONE.next()
+    }
+
     pub fn number(self) -> u64 {
         self.0
     }

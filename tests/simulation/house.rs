@@ -38,6 +38,7 @@ pub enum Mutation {
     SettleBeforeTheCommit,
     StoreBeyondTheTransaction,
     RestoreBeforeItIsDecided,
+    TakeOverWithoutAsking,
     SplitByAnythingButTheKey,
     PartGoesAstray,
     DoneAtItsFirstPart,
@@ -63,6 +64,7 @@ impl Mutation {
             Mutation::CommitOutsideTheTransaction
                 | Mutation::StraddleTwoTransactions
                 | Mutation::SettleBeforeTheCommit
+                | Mutation::TakeOverWithoutAsking
         ) || self.is_of_carried_counts()
     }
 
@@ -292,7 +294,7 @@ impl House {
             producer: Mailbox::new(),
             outbox: Outbox::default(),
             client: Client::default(),
-            transacting: terms.exactly_once.then(|| Transacting::new(instance, 0)),
+            transacting: terms.exactly_once.then(|| Transacting::new(instance)),
             batches: Vec::new(),
         }
     }
@@ -356,7 +358,9 @@ impl House {
     pub fn restart(&mut self, role: Role) {
         match role {
             Role::Producer => {
-                self.transacting = self.transacting.as_ref().map(Transacting::renewed);
+                let asks = self.mutation != Some(Mutation::TakeOverWithoutAsking);
+                let transacting = self.transacting.as_ref();
+                self.transacting = transacting.map(|before| before.renewed(asks));
                 self.producer.up = true;
             }
             Role::Router => self.router.up = true,

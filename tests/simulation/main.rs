@@ -80,7 +80,7 @@ fn the_promises_hold_under_every_schedule() {
 
 #[test]
 fn each_mutation_is_caught() {
-    let mutations: [(Mutation, Wanted); 16] = [
+    let mutations: [(Mutation, Wanted); 17] = [
         (Mutation::CommitOneTooFar, |breach| {
             breach.starts_with("P1:")
         }),
@@ -114,6 +114,9 @@ fn each_mutation_is_caught() {
         }),
         (Mutation::RestoreBeforeItIsDecided, |breach| {
             breach.starts_with("P11")
+        }),
+        (Mutation::TakeOverWithoutAsking, |breach| {
+            breach.starts_with("P12")
         }),
         (Mutation::SplitByAnythingButTheKey, |breach| {
             breach.starts_with("P2")

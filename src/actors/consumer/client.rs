@@ -62,6 +62,8 @@ impl Reading {
             .filter_map(|(of, offset)| Some((of, offset?)))
             .collect();
         self.intake.rewind_to(&known, self.now());
+        // Though no partition may be ours just now: the producer sends nothing before it hears.
+        self.wiring.fence();
         Ok(())
     }
 

@@ -55,39 +55,39 @@ pub struct ExactlyOnce {
     membership: Option<Membership>,
     /// The counts that were written in it.
     draft: Draft,
-    /// The transactional id is ours.
-    begun: bool,
     /// It was not reached for that; readiness says so.
     waits: bool,
 }
 
 impl ExactlyOnce {
     pub fn new(pulse: Pulse, terms: Terms) -> Self {
+        let incarnation = pulse.incarnation();
         // No answer meant for an incarnation of before may fit.
-        let first = pulse.incarnation().number() << 32;
+        let first = incarnation.number() << 32;
         ExactlyOnce {
-            transaction: Transaction::new(first, terms.longest),
+            transaction: Transaction::new(first, terms.longest, !incarnation.is_first()),
             pulse,
             terms,
             clock: SystemClock::new(),
             membership: None,
             draft: Draft::default(),
-            begun: false,
             waits: false,
         }
     }
 
     /// Takes the transactional id. Only then it is known what became of a transaction that an
-    /// incarnation, or a process, before this one has left.
+    /// incarnation before this one has left. Of one that another process has left nobody here has
+    /// read anything: offsets are handed out once they are decided.
     fn begin(&mut self, client: &kafka::Producer) -> Result<(), TransactionError> {
         let _waiting = self.pulse.waiting();
         client.init_transactions(CALL)?;
         client.begin_transaction()?;
-        self.begun = true;
         if std::mem::take(&mut self.waits) {
             self.terms.board.ready(Latch::Producer);
         }
-        self.terms.reports.send(Report::Undecided);
+        if self.transaction.begin(self.now()) {
+            self.terms.reports.send(Report::Undecided);
+        }
         Ok(())
     }
 
@@ -232,11 +232,10 @@ impl ExactlyOnce {
 impl Committer for ExactlyOnce {
     fn renewed(&mut self) {
         self.transaction.start_over();
-        self.begun = false;
     }
 
     fn admits(&self, batch: &Batch) -> bool {
-        self.begun && self.transaction.admits(batch)
+        self.transaction.admits(batch)
     }
 
     fn sending(&mut self, batch: &Batch) {
@@ -244,8 +243,7 @@ impl Committer for ExactlyOnce {
     }
 
     fn sending_summary(&mut self) -> bool {
-        self.transaction.enter_summary(self.now());
-        self.begun
+        self.transaction.enter_summary(self.now())
     }
 
     fn acknowledged(&mut self, batch: &Batch) {
@@ -281,7 +279,7 @@ impl Committer for ExactlyOnce {
         client: &kafka::Producer,
         outbox: &mut Outbox,
     ) -> Result<Progress, ClientError> {
-        if !self.begun {
+        if !self.transaction.is_begun() {
             return self.try_to_begin(client);
         }
         let mut progress = Progress::Rests;

@@ -16,9 +16,15 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        let mut desk = Desk::unbegun(false);
+        assert!(!desk.transaction.begin(NOW));
+        desk
+    }
+
+    fn unbegun(in_doubt: bool) -> Self {
         let generations = Generations::default();
         Desk {
-            transaction: Transaction::new(FIRST, LONGEST),
+            transaction: Transaction::new(FIRST, LONGEST, in_doubt),
             tenures: [(); 2].map(|()| Tenure::begin(&generations)),
         }
     }
@@ -58,6 +64,52 @@ impl Desk {
         }
         ends
     }
+}
+
+#[test]
+fn p12_nothing_is_sent_before_the_id_is_taken() {
+    let mut desk = Desk::unbegun(false);
+    let [silent, batch] = [0, 1].map(|sequence| desk.batch(0, sequence));
+    assert!(!desk.transaction.admits(&batch));
+    desk.transaction.acknowledged(&silent, NOW);
+    desk.transaction.close(NOW);
+    desk.transaction.abort();
+    assert!(!desk.transaction.enter_summary(NOW));
+    assert_eq!(desk.transaction.opened(), None);
+    assert_eq!(desk.transaction.step(), None);
+
+    assert!(!desk.transaction.begin(NOW), "nobody has sent anything");
+    assert_eq!(desk.transaction.opened(), Some(NOW), "the silent one is in");
+    let last = desk.pass(0, 1);
+    assert_eq!(desk.commit(), [(last, 6)]);
+}
+
+#[test]
+fn p12_what_was_read_before_a_client_took_over_is_never_sent_by_it() {
+    let mut desk = Desk::unbegun(true);
+    let [silent, batch] = [0, 1].map(|sequence| desk.batch(0, sequence));
+    desk.transaction.acknowledged(&silent, NOW);
+    desk.transaction.fence();
+    assert!(desk.transaction.begin(NOW), "it is in doubt");
+    desk.transaction.acknowledged(&silent, NOW);
+    assert!(!desk.transaction.admits(&batch));
+    assert_eq!(desk.transaction.opened(), None);
+
+    desk.tenures[0].advance();
+    desk.transaction.fence();
+    let again = desk.pass(0, 0);
+    assert_eq!(desk.commit(), [(again, 3)], "and no transaction is aborted");
+}
+
+#[test]
+fn p12_a_new_client_is_in_doubt_of_what_the_one_before_has_sent() {
+    let mut desk = Desk::unbegun(false);
+    desk.transaction.start_over();
+    assert!(!desk.transaction.begin(NOW), "that one never began");
+    desk.pass(0, 0);
+    desk.transaction.start_over();
+    assert!(!desk.transaction.is_begun());
+    assert!(desk.transaction.begin(NOW));
 }
 
 #[test]
@@ -199,7 +251,7 @@ fn p12_it_is_aborted_before_the_broker_does_it() {
 #[test]
 fn a_summary_alone_is_committed_without_offsets() {
     let mut desk = Desk::new();
-    desk.transaction.enter_summary(NOW);
+    assert!(desk.transaction.enter_summary(NOW));
     desk.transaction.close(NOW);
     assert_eq!(desk.transaction.step(), Some(Step::Ask(FIRST, Vec::new())));
     assert!(desk.transaction.allow(FIRST));

@@ -11,6 +11,8 @@ use super::{Broker, Pipes, Topics};
 /// So many events at once, then a rest: at most a thousand a second.
 const CHUNK: usize = 100;
 const REST: Duration = Duration::from_millis(100);
+/// No test takes brokers away for longer.
+const OUTAGE: Duration = Duration::from_secs(300);
 
 /// Feeds an input steadily, hostile events among them, on a thread of its own. It ends with this
 /// value, if not before.
@@ -24,7 +26,8 @@ impl Feeder {
     pub fn start(broker: &Broker, pipes: &Pipes) -> Feeder {
         let feeds = Arc::new(AtomicBool::new(true));
         let goes_on = feeds.clone();
-        let (topics, input) = (Topics::of(broker), pipes.input.clone());
+        let topics = Topics::of(broker).through_an_outage(OUTAGE);
+        let input = pipes.input.clone();
         let paced = move |(number, event)| {
             if number % CHUNK == 0 {
                 thread::sleep(REST);

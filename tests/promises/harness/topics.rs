@@ -19,6 +19,7 @@ pub struct Topics {
     config: ClientConfig,
     admin: AdminClient<DefaultClientContext>,
     producer: BaseProducer<Failures>,
+    patience: Duration,
 }
 
 /// Counts the records that no broker took.
@@ -50,6 +51,7 @@ impl Topics {
         let mut producing = config.clone();
         producing
             .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "0")
             .set("message.max.bytes", "2000000");
         Topics {
             admin: config.create().expect("an admin client can be made"),
@@ -57,6 +59,15 @@ impl Topics {
                 .create_with_context(Failures::default())
                 .expect("a producer can be made"),
             config,
+            patience: PATIENCE,
+        }
+    }
+
+    /// Waits so much longer for records to be acknowledged: somebody takes the brokers away.
+    pub fn through_an_outage(self, longest: Duration) -> Topics {
+        Topics {
+            patience: PATIENCE + longest,
+            ..self
         }
     }
 
@@ -165,7 +176,7 @@ impl Topics {
             }
         }
         self.producer
-            .flush(PATIENCE)
+            .flush(self.patience)
             .expect("records are delivered");
         let failures = self.producer.context().0.load(Ordering::Relaxed);
         assert_eq!(failures, 0, "the broker takes every record");

@@ -56,6 +56,7 @@ impl House {
             let lanes = lanes.map(|lane| lane.partition);
             let committed = lanes.map(|of| (of, kafka.committed[of.id as usize]));
             self.intake.rewind_to(&committed.collect::<Vec<_>>(), now);
+            self.fence();
         } else {
             self.intake.report(report, now);
         }

@@ -28,20 +28,25 @@ pub struct Transacting {
 }
 
 impl Transacting {
-    pub fn new(id: usize, incarnation: u64) -> Self {
+    /// A process's first.
+    pub fn new(id: usize) -> Self {
+        Transacting::of(id, 0, false)
+    }
+
+    /// A new incarnation's, which is in doubt unless a mutation has it otherwise.
+    pub fn renewed(&self, in_doubt: bool) -> Self {
+        Transacting::of(self.id, self.incarnation + 1, in_doubt)
+    }
+
+    fn of(id: usize, incarnation: u64, in_doubt: bool) -> Self {
         Transacting {
             id,
             incarnation,
-            transaction: Transaction::new(incarnation << 32, LONGEST),
+            transaction: Transaction::new(incarnation << 32, LONGEST, in_doubt),
             producer: None,
             generation: 0,
             unanswered: false,
         }
-    }
-
-    /// A new incarnation's.
-    pub fn renewed(&self) -> Self {
-        Transacting::new(self.id, self.incarnation + 1)
     }
 
     pub fn allow(&mut self, number: u64, generation: Option<u64>) {
@@ -73,7 +78,9 @@ impl House {
         };
         if transacting.producer.is_none() {
             transacting.producer = Some(kafka.transactions.init(transacting.id));
-            self.reports.push_back(Report::Undecided);
+            if transacting.transaction.begin(now) {
+                self.reports.push_back(Report::Undecided);
+            }
             return;
         }
         let Some(step) = transacting.transaction.step() else {
