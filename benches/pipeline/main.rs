@@ -10,6 +10,8 @@
 //! variables that they set: `greenroom run`, or a forwarder (S by rdkafka's safe calls, F by this
 //! crate's batch calls). `cargo bench --bench pipeline -- --help` says what can be asked for.
 
+#[path = "../../src/allocator.rs"]
+mod allocator;
 mod broker;
 mod collector;
 mod costs;
@@ -29,14 +31,8 @@ use report::{Line, Report};
 use rows::{Paced, REFERENCE, Row};
 use wish::Wish;
 
-/// The allocator that the service has; librdkafka uses it too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
-    // As the service does.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
+    allocator::settle();
     // The forwarders and the embedded broker are this program in another role.
     match std::env::args().nth(1).as_deref() {
         Some(broker::ROLE) => broker::serve(),
