@@ -28,7 +28,7 @@ pub struct Feeder {
 impl Feeder {
     pub fn new(ground: &Ground, topic: &str, course: &Course, records: usize) -> Feeder {
         Feeder {
-            events: Events::new(course.versions),
+            events: Events::new(course),
             sink: Sink::new(&ground.settings(), topic),
             fed: vec![0; course.partitions],
             turn: 0,
@@ -61,25 +61,28 @@ impl Feeder {
     }
 }
 
-/// Login events as the usual generators send them: without key and headers, so that every
-/// subject carries the same.
+/// Login events as the usual generators send them, without headers, so that every subject carries
+/// the same.
 pub struct Events {
     generator: Generator,
     event: Event,
     /// How many versions of the app there are, which are counted one by one.
     versions: usize,
+    /// How many keys there are; records have none where it is 0.
+    keys: usize,
     made: usize,
 }
 
 impl Events {
-    pub fn new(versions: usize) -> Self {
+    pub fn new(course: &Course) -> Self {
         Events {
             generator: Generator::new(Profile {
                 trace: false,
                 ..Profile::new(Kind::Usual, 1)
             }),
             event: Event::default(),
-            versions,
+            versions: course.versions,
+            keys: course.keys,
             made: 0,
         }
     }
@@ -89,13 +92,15 @@ impl Events {
         for _ in 0..records {
             self.generator.fill(&mut self.event, 1_694_479_551);
             let value = self.event.value.as_deref().expect("a usual event");
+            let key = (self.keys > 0).then(|| format!("key-{}", self.made % self.keys));
+            let key = key.as_deref().map(str::as_bytes);
             if self.versions == 1 {
-                batch.push(0, None, None, Some(value));
+                batch.push(0, None, key, Some(value));
             } else {
                 let version = format!("\"2.3.{}\"", self.made % self.versions);
                 let text = str::from_utf8(value).expect("JSON");
                 let value = text.replacen("\"2.3.0\"", &version, 1);
-                batch.push(0, None, None, Some(value.as_bytes()));
+                batch.push(0, None, key, Some(value.as_bytes()));
             }
             self.made += 1;
         }

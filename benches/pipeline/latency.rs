@@ -100,7 +100,7 @@ fn feed(
     (rate, records): (usize, usize),
     through: &AtomicUsize,
 ) {
-    let mut events = Events::new(row.course.versions);
+    let mut events = Events::new(&row.course);
     let mut sink = Sink::new(&ground.settings(), topic);
     let mut sent = 0;
     let mut send = |count: usize| {

@@ -29,6 +29,8 @@ pub struct Course {
     pub partitions: usize,
     /// Distinct values of a member that is counted.
     pub versions: usize,
+    /// Distinct keys of records; without, they have none.
+    pub keys: usize,
     /// Where it is not as many as asked for.
     pub records: Option<usize>,
     /// How many times as many records are carried before the measured ones, and behind them.
@@ -110,6 +112,17 @@ fn scale() -> Vec<Row> {
             ..Course::usual()
         };
         rows.push(logins(format!("scale/keys/{versions}"), course));
+    }
+    // One hot partition: by partition one of two workers has it all, by key both have some.
+    for workers_by in ["partition", "key"] {
+        let course = Course {
+            partitions: 1,
+            keys: 1_000,
+            ..Course::usual()
+        };
+        let row = logins(format!("scale/hot/{workers_by}"), course);
+        let row = row.with("GREENROOM_WORKER_KEY", workers_by);
+        rows.push(row.with("GREENROOM_TRANSFORMERS", 2));
     }
     // The second tenth of a long run, and the ninth.
     for before in [1, 8] {
@@ -209,6 +222,7 @@ impl Course {
         Course {
             partitions: PARTITIONS,
             versions: 1,
+            keys: 0,
             records: None,
             before: 0,
             behind: 0,
