@@ -25,7 +25,8 @@ use crate::actors::{
     transformer,
 };
 use crate::config::{Delivery, WorkerKey};
-use crate::flow::{Abandoned, Bench, Budget, Generations, Marks, Report, Split, Suspects};
+use crate::flow::intake::Heritage;
+use crate::flow::{Bench, Budget, Report, Split};
 use crate::kafka;
 use crate::pipeline::Compiled;
 use crate::status::Board;
@@ -67,11 +68,8 @@ pub struct House {
     plan: Plan,
     supervisor: Supervisor,
     escalations: Escalations,
-    generations: Generations,
-    suspects: Suspects,
-    marks: Marks,
+    heritage: Heritage,
     budget: Budget,
-    abandoned: Abandoned,
     reports: Reports,
     fences: Fences,
     seat: Seat,
@@ -98,11 +96,8 @@ impl House {
         let house = House {
             supervisor,
             escalations,
-            generations: Generations::default(),
-            suspects: Suspects::default(),
-            marks: Marks::default(),
+            heritage: Heritage::default(),
             budget: Budget::new(plan.in_flight_bytes),
-            abandoned: Abandoned::default(),
             reports: Reports::new(),
             fences: Fences::new(&plan.kafka.instance, plan.restarts.period, clock),
             seat: Seat::default(),
@@ -228,8 +223,7 @@ impl House {
             worker,
             topics: self.plan.pipeline.input_topics().to_vec(),
             bench: wiring.bench.clone(),
-            suspects: self.suspects.clone(),
-            abandoned: self.abandoned.clone(),
+            heritage: self.heritage.clone(),
             reports: self.reports.clone(),
             board: self.plan.board.clone(),
             tracer: self.plan.tracer.clone(),
@@ -253,9 +247,7 @@ impl House {
             aggregator: self.aggregator.clone(),
             reports: self.reports.clone(),
             budget: self.budget.clone(),
-            generations: self.generations.clone(),
-            suspects: self.suspects.clone(),
-            marks: self.marks.clone(),
+            heritage: self.heritage.clone(),
             board: self.plan.board.clone(),
             tracer: self.plan.tracer.clone(),
             limits: self.plan.limits,
@@ -305,23 +297,29 @@ impl House {
     /// Waits until an actor cannot be helped by restarting it alone, or abandoned threads hold too
     /// much for the others to work with.
     pub async fn escalation(&mut self) -> Escalation {
+        let mut too_much = false;
         loop {
             tokio::select! {
                 escalation = self.escalations.next() => return escalation,
-                () = tokio::time::sleep(LOOK) => self.look_at_abandoned(),
+                () = tokio::time::sleep(LOOK) => {
+                    let held = self.held_by_the_hung();
+                    // What others had when it was rewound, they have put down by the next look.
+                    if let (true, Some(reason)) = (too_much, &held) {
+                        let supervisor = &self.supervisor;
+                        supervisor.escalate("supervisor", reason.as_str(), Remedy::GiveUp);
+                    }
+                    too_much = held.is_some();
+                }
             }
         }
     }
 
     /// An abandoned thread keeps its credit, for its memory is in use; only the end of the process
-    /// gives it back (P4).
-    fn look_at_abandoned(&self) {
-        let (held, budget) = (self.abandoned.bytes(), self.budget.limit());
-        if held >= budget.div_ceil(2) {
-            let reason = format!("hung threads hold {held} bytes of a budget of {budget}");
-            self.supervisor
-                .escalate("supervisor", reason, Remedy::GiveUp);
-        }
+    /// gives it back (P4). Says so where it is too much.
+    fn held_by_the_hung(&self) -> Option<String> {
+        let (held, budget) = (self.heritage.abandoned.bytes(), self.budget.limit());
+        let too_much = self.supervisor.abandoned() > 0 && held >= budget.div_ceil(2);
+        too_much.then(|| format!("hung threads hold {held} bytes of a budget of {budget}"))
     }
 
     /// Ends all actors at once and builds them anew; counts, suspicions and generations go on.

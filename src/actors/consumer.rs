@@ -17,7 +17,8 @@ use super::producer::OutputTopic;
 use super::reports::Reports;
 use super::sabotage::Sabotage;
 use super::{Aggregator, Fences, Producer, Transformer};
-use crate::flow::{Budget, Generations, Marks, Split, Suspects};
+use crate::flow::intake::Heritage;
+use crate::flow::{Budget, Split};
 use crate::kafka;
 use crate::status::Board;
 use crate::supervision::{Handle, Pulse};
@@ -45,9 +46,7 @@ pub struct Wiring {
     pub aggregator: Handle<Aggregator>,
     pub reports: Reports,
     pub budget: Budget,
-    pub generations: Generations,
-    pub suspects: Suspects,
-    pub marks: Marks,
+    pub heritage: Heritage,
     pub board: Board,
     pub tracer: Tracer,
     pub limits: Limits,

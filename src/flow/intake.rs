@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use super::batch::{Batch, BatchId, Range};
 use super::credit::Permit;
-use super::generation::{Generations, Lease, Tenure};
+use super::generation::{Lease, Tenure};
 use super::ledger::Ledger;
-use super::suspects::Suspects;
-use super::{End, Generation, Marks, Outcomes, Partition, Refusal, Report};
+use super::{End, Generation, Outcomes, Partition, Refusal, Report};
 use crate::record::Records;
 
 mod dispatch;
 mod drain;
+mod heritage;
 mod rebalance;
 mod split;
 mod status;
@@ -31,6 +31,7 @@ mod tests;
 mod transactions;
 
 pub use dispatch::Dispatch;
+pub use heritage::Heritage;
 use rebalance::Rebalance;
 pub use split::Split;
 pub use status::LaneStatus;
@@ -65,9 +66,7 @@ pub enum Action {
 /// What decides about reading, committing and rewinding.
 pub struct Intake {
     ledger: Ledger,
-    suspects: Suspects,
-    generations: Generations,
-    marks: Marks,
+    heritage: Heritage,
     drain: Duration,
     split: Split,
     workers: Vec<Worker>,
@@ -108,23 +107,14 @@ enum Phase {
 impl Intake {
     /// `workers` are the workers' incarnations, among whom batches are `split`; `drain` bounds how
     /// long a revoked partition may take to settle.
-    pub fn new(
-        workers: Vec<u64>,
-        split: Split,
-        drain: Duration,
-        generations: Generations,
-        suspects: Suspects,
-        marks: Marks,
-    ) -> Self {
+    pub fn new(workers: Vec<u64>, split: Split, drain: Duration, heritage: Heritage) -> Self {
         let seat = |incarnation| Worker {
             incarnation,
             partitions: 0,
         };
         Intake {
             ledger: Ledger::default(),
-            suspects,
-            generations,
-            marks,
+            heritage,
             drain,
             split,
             workers: workers.into_iter().map(seat).collect(),
@@ -178,7 +168,7 @@ impl Intake {
             self.rewind(partition);
             return 0;
         }
-        let new = self.marks.read(partition, &records);
+        let new = self.heritage.marks.read(partition, &records);
         let (id, range) = lane.advance(partition, next);
         let (lease, worker) = (lane.tenure.lease(), lane.worker);
         let parts = self.parts(&records, worker);
@@ -241,7 +231,7 @@ impl Intake {
         self.committing = false;
         for (partition, offset) in offsets.unwrap_or_default() {
             self.ledger.committed(*partition, *offset);
-            self.suspects.forget(*partition, *offset);
+            self.heritage.suspects.forget(*partition, *offset);
         }
         self.progress(now);
     }
@@ -279,13 +269,15 @@ impl Intake {
 
     fn mark_settled(&self, partition: Partition) {
         if let Some(settled) = self.ledger.settled(partition) {
-            self.marks.settle(partition, settled);
+            self.heritage.marks.settle(partition, settled);
         }
     }
 
     fn refused(&mut self, batch: BatchId, offset: i64, refusal: Refusal) {
         if refusal != Refusal::Lost {
-            self.suspects.refuse(batch.partition, offset, refusal);
+            self.heritage
+                .suspects
+                .refuse(batch.partition, offset, refusal);
         }
         self.rewind_generation(batch);
     }
@@ -304,7 +296,8 @@ impl Intake {
         };
         let generation = lane.tenure.advance();
         lane.sequence = 0;
-        self.ledger.rewind(partition, generation);
+        let void = self.ledger.rewind(partition, generation);
+        self.heritage.abandoned.void(void);
         self.actions.push(Action::Fence(partition));
         if lane.phase != Phase::Leaving {
             lane.phase = Phase::Restoring;
@@ -336,7 +329,7 @@ impl Intake {
 
     fn send(&mut self, batch: Arc<Batch>, part: usize) {
         let offsets = batch.range().base..batch.range().next;
-        let mut suspects = self.suspects.among(batch.partition(), offsets);
+        let mut suspects = self.heritage.suspects.among(batch.partition(), offsets);
         suspects.retain(|(offset, _)| batch.has(part, *offset));
         self.actions.push(Action::Send(Dispatch {
             incarnation: self.workers[batch.part(part).worker()].incarnation,

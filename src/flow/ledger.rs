@@ -148,14 +148,21 @@ impl Ledger {
         }
     }
 
-    /// Drops what is in flight under the old generation. Reading goes on at
-    /// [`Ledger::settled`].
-    pub fn rewind(&mut self, partition: Partition, generation: Generation) {
-        if let Some(lane) = self.lanes.get_mut(&partition) {
+    /// Lets go of what is in flight under the old generation, and says what that is. Reading goes
+    /// on at [`Ledger::settled`].
+    pub fn rewind(
+        &mut self,
+        partition: Partition,
+        generation: Generation,
+    ) -> impl Iterator<Item = Arc<Batch>> {
+        let lane = self.lanes.get_mut(&partition);
+        let entries = lane.map(|lane| {
             lane.generation = generation;
             lane.first = 0;
-            lane.entries.clear();
-        }
+            std::mem::take(&mut lane.entries)
+        });
+        let entries = entries.into_iter().flatten();
+        entries.filter_map(|entry| entry.batch)
     }
 
     /// Lets a partition go.
@@ -388,7 +395,8 @@ mod tests {
             let ids = self.naive.batches.drain(..).map(|batch| batch.id);
             self.old.extend(ids);
             let generation = self.tenure.advance();
-            self.ledger.rewind(P, generation);
+            let void = self.ledger.rewind(P, generation);
+            assert!(void.count() <= self.old.len());
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::note;
 use crate::actors::Reports;
-use crate::flow::intake::Dispatch;
-use crate::flow::{Abandoned, Bench, Report, Suspects};
+use crate::flow::intake::{Dispatch, Heritage};
+use crate::flow::{Bench, Report};
 use crate::kafka::TopicPartition;
 use crate::status::Board;
 use crate::supervision::{Exit, Restarted, unix_nanos};
@@ -15,8 +15,7 @@ pub struct Death {
     /// Input topics; a partition's topic is an index into them.
     pub topics: Vec<String>,
     pub bench: Bench,
-    pub suspects: Suspects,
-    pub abandoned: Abandoned,
+    pub heritage: Heritage,
     pub reports: Reports,
     pub board: Board,
     pub tracer: Tracer,
@@ -34,12 +33,12 @@ impl Death {
         let incarnation = restarted.incarnation.number();
         if let Some(in_hand) = self.bench.clear(incarnation - 1) {
             if restarted.exit == Exit::Hung {
-                self.abandoned.keep(&in_hand);
+                self.heritage.abandoned.keep(&in_hand);
             }
             self.note(&in_hand, restarted);
             if let Some((partition, offset)) = in_hand.stopped_at().filter(|_| restarted.blamed) {
                 let cause = restarted.exit.to_string().into();
-                self.suspects.blame(partition, offset, cause);
+                self.heritage.suspects.blame(partition, offset, cause);
             }
         }
         self.reports.send(Report::WorkerRestarted {

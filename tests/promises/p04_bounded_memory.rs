@@ -46,6 +46,24 @@ fn p4_hung_threads_that_hold_half_the_budget_end_the_process() {
     assert_eq!(lodger.topics.drain(&lodger.pipes.dead_letters).len(), 1);
 }
 
+/// What a producer holds that hangs is read again and goes out; but its memory is in use, and what
+/// others work with is too little.
+#[test]
+fn p4_a_hung_producer_that_holds_half_the_budget_ends_the_process() {
+    const BUDGET: usize = 256 << 10;
+    let lodger = Lodger::move_in(Terms {
+        hang_after: Duration::from_millis(500),
+        in_flight_bytes: BUDGET,
+        ..Terms::default()
+    });
+    lodger.sabotage("producer", Sabotage::Hang(Duration::from_secs(3600)));
+    lodger.write(&["x".repeat(BUDGET / 6)]);
+    let escalation = lodger.escalation();
+    assert_eq!(escalation.remedy, Remedy::GiveUp);
+    let budget = format!("of a budget of {BUDGET}");
+    assert!(escalation.reason.contains(&budget), "{}", escalation.reason);
+}
+
 /// What waits in a hung worker's mailbox is worked on by its successor, and its credit returns.
 #[test]
 fn p4_a_hung_workers_mailbox_keeps_no_credit() {

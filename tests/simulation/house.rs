@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use greenroom::counts::{Change, Memory, PartitionCounts, Saved, Storing, Tally};
 use greenroom::flow::generation::Lease;
-use greenroom::flow::{
-    Batch, BatchId, Budget, Generations, Intake, Marks, Outbox, Partition, Report, Split, Suspects,
-};
+use greenroom::flow::intake::Heritage;
+use greenroom::flow::{Batch, BatchId, Budget, Intake, Outbox, Partition, Report, Split};
 use greenroom::record::Outgoing;
 
 use crate::kafka::{Client, Kafka};
@@ -184,8 +183,7 @@ pub struct House {
     pub life: u32,
     split: Split,
     mutation: Option<Mutation>,
-    generations: Generations,
-    suspects: Suspects,
+    heritage: Heritage,
     pub budget: Budget,
     storing: Storing,
     tally: Tally,
@@ -254,22 +252,13 @@ impl House {
         store: Memory,
     ) -> Self {
         let workers = terms.workers;
-        let generations = Generations::default();
-        let suspects = Suspects::default();
-        let intake = Intake::new(
-            vec![1; workers],
-            terms.split,
-            DRAIN,
-            generations.clone(),
-            suspects.clone(),
-            Marks::default(),
-        );
+        let heritage = Heritage::default();
+        let intake = Intake::new(vec![1; workers], terms.split, DRAIN, heritage.clone());
         House {
             life,
             split: terms.split,
             mutation,
-            generations,
-            suspects,
+            heritage,
             budget: Budget::new(BUDGET),
             storing: terms.storing,
             tally: tally(terms.storing),

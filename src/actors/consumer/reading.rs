@@ -54,9 +54,7 @@ impl Reading {
             incarnations.collect(),
             wiring.split,
             wiring.limits.drain,
-            wiring.generations.clone(),
-            wiring.suspects.clone(),
-            wiring.marks.clone(),
+            wiring.heritage.clone(),
         );
         let joining = "the consumer group is not joined yet";
         wiring.board.not_ready(Latch::Group, joining);

@@ -54,7 +54,7 @@ impl Reading {
     /// records and no lag: once they are taken too, the last record read was the last there is (P6).
     fn end(&self, lane: &LaneStatus, named: &TopicPartition) -> i64 {
         let waiting = self.waiting.next(lane.partition).unwrap_or(0);
-        let read = self.wiring.marks.furthest(lane.partition);
+        let read = self.wiring.heritage.marks.furthest(lane.partition);
         let last = lane.position.max(waiting).max(read);
         match (
             self.client.low_high_seen(named),

@@ -69,7 +69,7 @@ impl Intake {
     }
 
     fn take_on(&mut self, partition: Partition, start: i64) {
-        let tenure = Tenure::begin(&self.generations);
+        let tenure = Tenure::begin(&self.heritage.generations);
         self.ledger.open(partition, tenure.generation(), start);
         let worker = self.least_loaded();
         self.workers[worker].partitions += 1;
@@ -83,7 +83,7 @@ impl Intake {
             },
             position: start,
             count_from: start,
-            told_from: self.marks.settled(partition),
+            told_from: self.heritage.marks.settled(partition),
             sequence: 0,
         };
         self.lanes.insert(partition, lane);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::flow::credit::Budget;
+use crate::flow::{Marks, Suspects};
 
 mod ends;
 mod parts;
@@ -39,19 +40,14 @@ impl Desk {
     }
 
     fn with(marks: Marks) -> Self {
-        let suspects = Suspects::default();
-        let generations = Generations::default();
-        Desk {
-            intake: Intake::new(
-                vec![1, 1],
-                Split::Whole,
-                DRAIN,
-                generations,
-                suspects.clone(),
-                marks.clone(),
-            ),
+        let heritage = Heritage {
             marks,
-            suspects,
+            ..Heritage::default()
+        };
+        Desk {
+            intake: Intake::new(vec![1, 1], Split::Whole, DRAIN, heritage.clone()),
+            marks: heritage.marks,
+            suspects: heritage.suspects,
             sent: Vec::new(),
         }
     }

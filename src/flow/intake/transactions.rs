@@ -33,7 +33,7 @@ impl Intake {
             if !self.ledger.committed_with(*end) {
                 self.rewind(partition);
             }
-            self.suspects.forget(partition, end.1);
+            self.heritage.suspects.forget(partition, end.1);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use greenroom::flow::intake::Dispatch;
+use greenroom::flow::intake::{Dispatch, Heritage};
 use greenroom::flow::{Action, Batch, BatchId, Intake, Marks, Partition, Report};
 use greenroom::record::Records;
 
@@ -233,16 +233,11 @@ impl House {
             .iter()
             .map(|worker| worker.incarnation)
             .collect();
-        let (generations, suspects) = (self.generations.clone(), self.suspects.clone());
-        let marks = Marks::default();
-        self.intake = Intake::new(
-            incarnations,
-            self.split,
-            DRAIN,
-            generations,
-            suspects,
-            marks,
-        );
+        let heritage = Heritage {
+            marks: Marks::default(),
+            ..self.heritage.clone()
+        };
+        self.intake = Intake::new(incarnations, self.split, DRAIN, heritage);
         self.reports.clear();
         self.commit = None;
         self.rebalancing = false;

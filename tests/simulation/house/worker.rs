@@ -264,7 +264,7 @@ impl House {
         if let Some((partition, offset)) = culprit
             && worker.blames
         {
-            self.suspects.blame(partition, offset, "died".into());
+            self.heritage.suspects.blame(partition, offset, "died".into());
             witness.blamed(self.life, partition.id, offset);
         }
         worker.incarnation += 1;
