@@ -264,7 +264,9 @@ impl House {
         if let Some((partition, offset)) = culprit
             && worker.blames
         {
-            self.heritage.suspects.blame(partition, offset, "died".into());
+            self.heritage
+                .suspects
+                .blame(partition, offset, "died".into());
             witness.blamed(self.life, partition.id, offset);
         }
         worker.incarnation += 1;
