@@ -34,6 +34,13 @@ impl Complaints {
         }
     }
 
+    /// A summary of so many bytes that its topic, or librdkafka, did not take.
+    pub fn unsent(&mut self, code: Code, bytes: usize) {
+        if let Some(held) = self.admit_now(code) {
+            tracing::warn!(?code, bytes, "a summary could not be sent{held}");
+        }
+    }
+
     fn admit_now(&mut self, code: Code) -> Option<Held> {
         self.admit(code, self.clock.now().since(Moment::START))
     }

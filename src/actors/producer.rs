@@ -11,16 +11,18 @@ use super::{Complaints, Fences};
 use crate::failpoint::{self, Stage};
 use crate::flow::outbox::{Outbox, Ticket};
 use crate::flow::{Refusal, Report};
-use crate::kafka::{self, Class, ClientError, NewRecord, Receipt, SendError, Tag};
+use crate::kafka::{self, Class, ClientError, Code, NewRecord, Receipt, SendError, Tag};
 use crate::status::{Board, Latch};
 use crate::supervision::{Pulse, unix_nanos};
 use committer::Progress;
 use sending::send_piece;
+use summaries::Summaries;
 
 mod committer;
 mod exactly_once;
 mod receipts;
 mod sending;
+mod summaries;
 
 pub use committer::{AtLeastOnce, Committer};
 pub use exactly_once::{ExactlyOnce, Terms};
@@ -72,6 +74,7 @@ pub struct Producer {
     again: Option<SpawnHandle>,
     /// The broker has refused us; readiness says so until it takes a record.
     refused: bool,
+    summaries: Summaries,
     complaints: Complaints,
 }
 
@@ -98,6 +101,7 @@ impl Producer {
             client: None,
             again: None,
             refused: false,
+            summaries: Summaries::default(),
             complaints: Complaints::default(),
         }
     }
@@ -333,17 +337,22 @@ impl Handler<Summary> for Producer {
     type Result = ();
 
     /// A summary says everything since the beginning, so one that cannot be sent is made good by
-    /// the next; it is never waited for.
+    /// the next, unless that is too large for its topic, too.
     fn handle(&mut self, summary: Summary, _: &mut Self::Context) {
         let _busy = self.pulse.clone().busy();
         let Some(client) = &self.client else { return };
+        let bytes = summary.value.len();
+        if !self.summaries.may_send(bytes) {
+            return self.complaints.unsent(Code::MessageSizeTooLarge, bytes);
+        }
         if !self.committer.sending_summary() {
             return;
         }
+        self.summaries.sent(bytes);
         let record = NewRecord::new(None, Some(&summary.value));
         let tag = Tag::new(NO_BATCH, 0);
         if let Err(error) = client.send(usize::from(summary.topic), Some(0), record, tag) {
-            tracing::warn!(%error, "a summary could not be sent");
+            self.complaints.unsent(error.code(), bytes);
         }
     }
 }

@@ -62,7 +62,8 @@ impl SendError {
         }
     }
 
-    pub(super) fn code(self) -> Code {
+    /// As librdkafka names it.
+    pub fn code(self) -> Code {
         match self {
             SendError::QueueFull => Code::QueueFull,
             SendError::TooLarge => Code::MessageSizeTooLarge,

@@ -143,3 +143,42 @@ fn p6_what_is_filtered_or_wrong_goes_to_the_topic_that_is_for_it() {
         )
     );
 }
+
+/// A summary that its topic does not take is told, and costs nothing else.
+/// Answers with the number of transactions that were aborted for it.
+fn too_large_a_summary(delivery: &str) -> u64 {
+    const RECORDS: usize = 25_000;
+    let broker = Broker::shared();
+    let topics = Topics::of(broker);
+    let pipes = Pipes {
+        summaries: topics.create_set("summaries", &[("max.message.bytes", "100")]),
+        ..Pipes::lay(&topics, 1)
+    };
+    let mut usual = Generator::new(Profile::new(Kind::Usual, 6));
+    feed(&topics, &pipes, RECORDS, &mut usual);
+    let mut service =
+        Service::ready(&Settings::logins(broker, &pipes).with("GREENROOM_DELIVERY", delivery));
+    topics.wait_for_all(&pipes);
+    eventually("a word on the summary", || {
+        service.log().contains("a summary could not be sent")
+    });
+    let ended = service.status()["transactions"]["ended"].clone();
+    assert_eq!(service.terminate().code(), Some(0));
+    assert!(topics.drain(&pipes.summaries).is_empty());
+    assert_eq!(topics.drain(&pipes.output).len(), RECORDS);
+    ended["refused"].as_u64().unwrap_or(0)
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p6_a_summary_too_large_for_its_topic_is_told() {
+    assert_eq!(too_large_a_summary("at-least-once"), 0);
+}
+
+#[test]
+#[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
+fn p6_p12_a_summary_too_large_for_its_topic_costs_one_transaction() {
+    // A second one may be on its way before the refusal is heard.
+    let aborted = too_large_a_summary("exactly-once");
+    assert!((1..=2).contains(&aborted), "{aborted}");
+}

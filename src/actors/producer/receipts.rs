@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::Context;
 
-use super::Producer;
+use super::{NO_BATCH, Producer};
 use crate::flow::Refusal;
 use crate::flow::outbox::{Kind, Ticket};
 use crate::kafka::{Class, ClientError, Code, Receipt};
@@ -60,6 +60,11 @@ impl Producer {
         ctx: &mut Context<Self>,
     ) -> Result<(), String> {
         match code {
+            Code::MessageSizeTooLarge if ticket == NO_BATCH => {
+                let bytes = self.summaries.refused();
+                self.complaints.unsent(code, bytes);
+                self.committer.abort();
+            }
             Code::MessageSizeTooLarge => {
                 self.outbox
                     .refused(ticket, index as usize, Refusal::TooLarge);

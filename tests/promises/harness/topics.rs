@@ -80,7 +80,12 @@ impl Topics {
 
     /// The same with so many copies of each partition.
     pub fn create_replicated(&self, name: &str, partitions: i32, copies: i32) -> String {
-        self.create_as(name, partitions, TopicReplication::Fixed(copies))
+        self.create_as(name, partitions, TopicReplication::Fixed(copies), &[])
+    }
+
+    /// With one partition, and what is `set` of the topic's own.
+    pub fn create_set(&self, name: &str, set: &[(&str, &str)]) -> String {
+        self.create_as(name, 1, TopicReplication::Fixed(-1), set)
     }
 
     /// The same with one copy of each partition, on these nodes in turn, which count from 0.
@@ -88,12 +93,22 @@ impl Topics {
         let brokers = nodes.iter().map(|node| [*node as i32 + 1]);
         let brokers: Vec<[i32; 1]> = brokers.cycle().take(partitions).collect();
         let copies: Vec<&[i32]> = brokers.iter().map(|broker| &broker[..]).collect();
-        self.create_as(name, partitions as i32, TopicReplication::Variable(&copies))
+        let copies = TopicReplication::Variable(&copies);
+        self.create_as(name, partitions as i32, copies, &[])
     }
 
-    fn create_as(&self, name: &str, partitions: i32, replication: TopicReplication<'_>) -> String {
+    fn create_as(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: TopicReplication<'_>,
+        set: &[(&str, &str)],
+    ) -> String {
         let name = format!("{name}-{:016x}", rand::random::<u64>());
         let topic = NewTopic::new(&name, partitions, replication);
+        let topic = set
+            .iter()
+            .fold(topic, |topic, (key, value)| topic.set(key, value));
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let results = tokio::runtime::Builder::new_current_thread()
             .build()
