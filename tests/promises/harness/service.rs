@@ -224,8 +224,8 @@ impl Service {
         ended.expect("it has ended")
     }
 
-    /// Wakes it from a stop that was longer than its session. It notices, and comes back as a member
-    /// like any other.
+    /// Wakes it from a stop that was longer than its session. It notices, gives its transaction up
+    /// where it has one, and comes back as a member like any other.
     pub fn wake(&self) {
         let assigned = || self.log().matches("partitions assigned").count();
         let before = assigned();
@@ -234,6 +234,10 @@ impl Service {
             self.log().contains("partitions were lost")
         });
         eventually("it to be given partitions again", || assigned() > before);
+        eventually("it to have no transaction of before", || {
+            let status = self.status();
+            status["delivery"] == "at-least-once" || has_given_up(&status)
+        });
     }
 
     /// Everything it has logged.
@@ -244,6 +248,15 @@ impl Service {
             .expect("the log can be read");
         text
     }
+}
+
+/// Whether a transaction was aborted; or the broker had given it up already, and its producer was
+/// replaced for it.
+fn has_given_up(status: &Value) -> bool {
+    let actors = status["actors"].as_array();
+    let producer = actors.and_then(|all| all.iter().find(|actor| actor["name"] == "producer"));
+    let replaced = |actor: &Value| actor["restarts"] != 0 && actor["state"] == "running";
+    status["transactions"]["ended"]["fenced"].is_u64() || producer.is_some_and(replaced)
 }
 
 impl Drop for Service {
