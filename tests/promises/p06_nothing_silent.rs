@@ -177,7 +177,7 @@ fn p6_a_summary_too_large_for_its_topic_is_told() {
 
 #[test]
 #[ignore = "needs Java and Maven; run: cargo test --test promises -- --ignored"]
-fn p6_p12_a_summary_too_large_for_its_topic_costs_one_transaction() {
+fn p6_p12_a_summary_too_large_for_its_topic_costs_its_transaction_only() {
     // A second one may be on its way before the refusal is heard.
     let aborted = too_large_a_summary("exactly-once");
     assert!((1..=2).contains(&aborted), "{aborted}");

@@ -10,8 +10,8 @@ pub struct Summaries {
 }
 
 impl Summaries {
-    /// Whether its topic may take a summary of so many bytes. What was counted since may be less: it
-    /// is counted anew where the transaction is aborted.
+    /// Whether its topic may take a summary of so many bytes. One a little shorter than the refused
+    /// one is no better: the abort that follows takes some counts back, so that such a one comes next.
     pub fn may_send(&self, bytes: usize) -> bool {
         self.refused
             .is_none_or(|refused| bytes < refused - refused / 4)

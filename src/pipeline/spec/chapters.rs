@@ -70,7 +70,7 @@ pub(in crate::pipeline) const FILE: Chapter<Spec> = Chapter {
 
 pub(in crate::pipeline) const SUMMARY: Chapter<SummarySpec> = Chapter {
     name: "summary",
-    about: "Publishes all counts, as one JSON object, whenever so many records were worked on or so many seconds in which some came have passed, and at the end. A summary grows with its counts: one that is larger than its topic takes (`max.message.bytes`) is not sent, nor is any longer one; the log says so, and nothing else waits for it.",
+    about: "Publishes all counts, as one JSON object, whenever so many records were worked on or so many seconds in which some came have passed, and at the end. A summary grows with its counts: one that is larger than its topic takes (`max.message.bytes`) is not sent, nor is any that is about as long or longer; the log says so, and nothing else waits for it.",
     keys: &[
         Key::needed("topic", "the topic that summaries are written to"),
         Key::optional(
